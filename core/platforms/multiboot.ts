@@ -1,0 +1,39 @@
+/**
+ * Multiboot 1 and 2: kernels other than Linux (GNU Mach, the Xen hypervisor,
+ * memtest86+ 5) that a loader finds by a magic number near the file's start.
+ *
+ * Source: the Multiboot specifications 0.6.96 and 2.0.
+ *
+ * @module
+ */
+
+import type { Evidence, Platform, Verdict } from "./platform.ts";
+
+function judge(version: 1 | 2, magic: string, evidence: Evidence): Verdict {
+  const { multiboot, elf } = evidence;
+  if (multiboot?.version !== version) {
+    return { starts: false, reason: `no multiboot ${version} header` };
+  }
+  return {
+    starts: true,
+    entries: [{
+      kind: "multiboot",
+      address: multiboot.entry ?? elf?.entry ?? 0n,
+      state: `protected mode, paging off, flat segments, eax = ${magic}, ebx → boot information`,
+    }],
+    remarks: [],
+  };
+}
+
+/** Multiboot 1. */
+export const multiboot: Platform = {
+  title: "Multiboot loader",
+  aliases: ["multiboot1"],
+  judge: (evidence: Evidence): Verdict => judge(1, "0x2badb002", evidence),
+};
+
+/** Multiboot 2. */
+export const multiboot2: Platform = {
+  title: "Multiboot 2 loader",
+  judge: (evidence: Evidence): Verdict => judge(2, "0x36d76289", evidence),
+};
