@@ -28,3 +28,64 @@ export function protectedModeEnd(header: FoundHeader): number | undefined {
   if ((version & 0x7fff) < 0x204 && isHigh) return undefined;
   return protectedModeStart(header) + fields.syssize * 16;
 }
+
+/** The real-mode part's landmarks. */
+export interface SetupCode {
+  /** Length in bytes of boot sector and setup code; the protected-mode part follows. */
+  readonly size: number;
+  /** Bytes that say whether loaders copied too much: at 0x1ef and 0x1f0. */
+  readonly sentinel: readonly [number, number];
+  /**
+   * File offset of the four bytes that setup checks itself by, 55 aa 5a 5a; the
+   * setup code ends with them and zeros fill the rest of its sectors. Absent
+   * where they are not found.
+   */
+  readonly signature?: number;
+  /** File offset past the setup code's last byte that is not 0. */
+  readonly lastByte: number;
+  /** What else an image with this header is, where it is not a Linux kernel. */
+  readonly maker?: string;
+}
+
+/** Programs that wear the setup header so that Linux loaders start them. */
+const makers: readonly (readonly [maker: string, mark: string])[] = [
+  ["memtest86+", "Memtest86"],
+  ["memdisk", "MEMDISK"],
+  ["iPXE", "iPXE"],
+  ["gPXE", "gPXE"],
+  ["Etherboot", "Etherboot"],
+  ["GRUB lnxboot", "GRUB "],
+];
+
+/** Setup code takes at most 255 sectors; what is looked at is never more. */
+export function readSetupCode(image: Uint8Array, header: FoundHeader): SetupCode {
+  const size = protectedModeStart(header);
+  const setup = image.subarray(0, size);
+  let last = setup.length;
+  while (last > 0 && setup[last - 1] === 0) last--;
+  const signature = signatureBefore(setup);
+  const maker = signature === undefined ? makerOf(image.subarray(0, size + 0x1000)) : undefined;
+  return {
+    size,
+    sentinel: [setup[0x1ef] ?? 0, setup[0x1f0] ?? 0],
+    ...(signature !== undefined && { signature }),
+    lastByte: last,
+    ...(maker !== undefined && { maker }),
+  };
+}
+
+/** The last aligned 55 aa 5a 5a: code that compares with it holds a copy before. */
+function signatureBefore(setup: Uint8Array): number | undefined {
+  for (let at = (setup.length & ~3) - 4; at >= 0x200; at -= 4) {
+    if (
+      setup[at] === 0x55 && setup[at + 1] === 0xaa && setup[at + 2] === 0x5a &&
+      setup[at + 3] === 0x5a
+    ) return at;
+  }
+  return undefined;
+}
+
+function makerOf(start: Uint8Array): string | undefined {
+  const text = new TextDecoder("latin1").decode(start);
+  return makers.find(([, mark]) => text.includes(mark))?.[0];
+}
