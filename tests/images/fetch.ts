@@ -10,7 +10,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Apt, machineMirrors, type Mirrors, type Package } from "./apt.ts";
 import { type FetchedImage, images, imagesFolder, type Manifest } from "./images.ts";
 import { tarMembers } from "./tar.ts";
@@ -161,6 +161,12 @@ async function fetchRow(apt: Apt, row: Wanted, folder: string): Promise<Outcome>
   throw problem;
 }
 
+/** The file's own name, after its folder's where two of a row have the same. */
+function keptName(path: string, others: readonly FetchedImage[]): string {
+  const isTaken = others.some((other) => basename(other.path) === basename(path));
+  return isTaken ? `${basename(dirname(path))}-${basename(path)}` : basename(path);
+}
+
 async function fetchVersion(
   apt: Apt,
   row: Wanted,
@@ -180,7 +186,8 @@ async function fetchVersion(
     fetched += one.size;
     await unpack(deb, pending, async (file, name, bytes) => {
       if (bytes.length < (file.atLeast ?? 1)) return;
-      await Deno.writeFile(join(fresh, basename(name)), bytes);
+      const kept = keptName(name, found);
+      await Deno.writeFile(join(fresh, kept), bytes);
       found.push({
         id: idOf(row, file),
         kind: file.kind,
@@ -188,7 +195,7 @@ async function fetchVersion(
         version: one.version,
         architecture: row.architecture,
         suite: row.suite,
-        path: `${row.id}/${basename(name)}`,
+        path: `${row.id}/${kept}`,
         size: bytes.length,
         sha256: sha256(bytes),
         what: file.kind === "config" ? `configuration of ${row.what}` : row.what,

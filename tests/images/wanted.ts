@@ -223,6 +223,26 @@ export const wanted: readonly Wanted[] = [
       { id: "systemd-stub", match: /\/linuxx64\.efi\.stub$/, kind: "pe" },
     ],
   ),
+  linux(
+    "linux-6.1-cloud-arm64",
+    "bookworm",
+    "cloud-arm64",
+    "Linux 6.1 for arm64",
+    "arm64",
+    "foreign",
+  ),
+  linux(
+    "linux-newest-cloud-arm64",
+    "sid",
+    "cloud-arm64",
+    "newest Linux for arm64",
+    "arm64",
+    "foreign",
+  ),
+  tool("installer", "trixie", "debian-installer-13-netboot-riscv64", "Debian's installer, RISC-V", [
+    { id: "linux-6.12-riscv64", match: /\/riscv64\/linux$/, kind: "foreign" },
+    { id: "installer-initrd", match: /\/riscv64\/initrd\.gz$/, kind: "initrd" },
+  ]),
   tool("busybox-amd64", "bookworm", "busybox-static", "static BusyBox, 64 bits", [
     { match: /\/bin\/busybox$/, kind: "program" },
   ]),
