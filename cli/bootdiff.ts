@@ -1,0 +1,14 @@
+#!/usr/bin/env -S deno run --allow-read --allow-write
+/**
+ * The program `bootdiff`: compares kernel images.
+ *
+ * @module
+ */
+
+import { bootdiff } from "./program.ts";
+import { runProgram } from "./ui/main.ts";
+import { DenoTerminal } from "./ui/terminal.ts";
+
+if (import.meta.main) {
+  Deno.exit(await runProgram((run) => bootdiff(run), Deno.args, new DenoTerminal()));
+}
