@@ -321,8 +321,8 @@ function completions(run: Run): AnyCommand {
     );
   return withHelp(command, {
     examples: [
-      "bash > ~/.local/share/bash-completion/completions/zeropage",
-      "fish > ~/.config/fish/completions/zeropage.fish",
+      "bash > /etc/bash_completion.d/zeropage",
+      "fish > ~/.config/fish/conf.d/zeropage.fish",
     ],
     exitCodes: showExitCodes(["done", "usage", "bug"]),
   });

@@ -168,6 +168,7 @@ function blame(path: string, error: unknown): unknown {
 
 function fileError(path: string, error: unknown, verb: "read" | "written"): unknown {
   if (error instanceof CommandError) return error;
+  const flag = verb === "read" ? "read" : "write";
   const of = (problem: string) => new InputError(path, problem, [], { cause: error });
   if (error instanceof Deno.errors.NotFound) {
     return of(verb === "read" ? "no such file" : "no such folder");
@@ -176,7 +177,7 @@ function fileError(path: string, error: unknown, verb: "read" | "written"): unkn
   if (error instanceof Deno.errors.NotADirectory) return of("a part of the path is not a folder");
   if (error instanceof Deno.errors.PermissionDenied) return of(`may not be ${verb}`);
   if (error instanceof Deno.errors.NotCapable) {
-    return of(`may not be ${verb}: Deno was started without --allow-${verb.slice(0, -2)}`);
+    return of(`may not be ${verb}: Deno was started without --allow-${flag}`);
   }
   if (error instanceof RangeError) return of("is too large for this machine's memory");
   // What is left comes from the system: a full disk, a failing drive, a loop of links.
