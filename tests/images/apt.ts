@@ -106,6 +106,13 @@ export async function machineMirrors(etc = "/etc/apt"): Promise<Mirrors> {
   return mirrorsOf(sources);
 }
 
+/** Host names in the mirrors' addresses. */
+function hostsOf({ main, security }: Mirrors): string[] {
+  return [main, security].flatMap((mirror) =>
+    /:\/\/(?:[^@/]*@)?([^/:]+)/.exec(mirror?.uri ?? "")?.[1] ?? []
+  );
+}
+
 async function readIfThere(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
@@ -174,10 +181,12 @@ const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 export class Apt {
   readonly #options: readonly string[];
   readonly #root: string;
+  readonly #hosts: readonly string[];
 
-  private constructor(root: string, options: readonly string[]) {
+  private constructor(root: string, options: readonly string[], hosts: readonly string[]) {
     this.#root = root;
     this.#options = options;
+    this.#hosts = hosts;
   }
 
   /**
@@ -238,13 +247,13 @@ export class Apt {
       "-c",
       `${root}/clear.conf`,
       ...Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
-    ]);
+    ], hostsOf(mirrors));
     const update = await run("apt-get", [...apt.#options, "update"]);
     let lists = 0;
     for await (const entry of Deno.readDir(`${root}/lists`)) {
       if (/_Packages(\.\w+)?$/.test(entry.name)) lists++;
     }
-    const trouble = reason(update.stderr);
+    const trouble = reason(update.stderr, apt.#hosts);
     if (lists === 0) throw new Error(trouble || "no package lists");
     return update.ok && trouble === "" ? { apt } : { apt, trouble };
   }
@@ -267,17 +276,22 @@ export class Apt {
     for await (const entry of Deno.readDir(folder)) {
       if (ran.ok && entry.name.endsWith(".deb")) return `${folder}/${entry.name}`;
     }
-    throw new Error(reason(ran.stderr) || "apt-get download gave no file");
+    throw new Error(reason(ran.stderr, this.#hosts) || "apt-get download gave no file");
   }
 }
 
-/** The first complaint of apt in one line, with hosts and addresses left out. */
-export function reason(stderr: string): string {
+/**
+ * The first complaint of apt in one line; where packages come from is left out.
+ *
+ * @param hosts Names that stand for the mirror.
+ */
+export function reason(stderr: string, hosts: readonly string[] = []): string {
   const line = stderr.split("\n").find((l) => /^E: /.test(l)) ??
     stderr.split("\n").find((l) => /^(Err|W): /.test(l)) ?? "";
-  return line.replace(/^(E|W|Err): /, "")
+  const plain = line.replace(/^(E|W|Err): /, "")
     .replace(/\b[a-z+]+:\/\/\S*\/(dists|pool)\//g, "$1/")
     .replace(/\b[a-z+]+:\/\/\S+/g, "the mirror")
     .replace(/\[IP: [^\]]*\]/g, "")
     .replace(/\s+/g, " ").trim();
+  return hosts.reduce((text, host) => text.replaceAll(host, "the mirror"), plain);
 }

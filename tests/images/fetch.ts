@@ -10,7 +10,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { Apt, machineMirrors, type Mirrors, type Package } from "./apt.ts";
 import { type FetchedImage, images, imagesFolder, type Manifest } from "./images.ts";
 import { tarMembers } from "./tar.ts";
@@ -219,7 +219,7 @@ async function record(folder: string, row: Wanted, fresh: readonly FetchedImage[
   const ids = new Set(row.files.map((file) => idOf(row, file)));
   const order = wanted.flatMap((one) => one.files.map((file) => idOf(one, file)));
   const kept = images(folder).filter((one) => !ids.has(one.id))
-    .map((one) => ({ ...one, path: one.path.slice(folder.length + 1) }));
+    .map((one) => ({ ...one, path: relative(folder, one.path) }));
   const manifest: Manifest = {
     schema: 1,
     images: [...kept, ...fresh].sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id)),
@@ -253,17 +253,27 @@ function say(line: string): void {
   console.log(line);
 }
 
+async function isThere(tool: string): Promise<boolean> {
+  try {
+    return (await new Deno.Command(tool, { args: ["--version"] }).output()).success;
+  } catch {
+    return false;
+  }
+}
+
 async function fetchAll(options: Options, folder: string): Promise<void> {
   const have = options.refresh ? [] : images(folder);
+  const asked = wanted.filter((one) => options.only.test(one.id));
+  if (asked.length === 0) return say("nothing fetched: no row has such an id");
   const rows: Wanted[] = [];
-  for (const row of wanted.filter((one) => options.only.test(one.id))) {
+  for (const row of asked) {
     if (!await isWhole(row, have)) rows.push(row);
   }
   if (rows.length === 0) return say("all there, and as the manifest says");
   for (const tool of ["apt-get", "apt-cache", "dpkg-deb"]) {
-    const there = await new Deno.Command(tool, { args: ["--version"], stdout: "null" }).output()
-      .then(() => true, () => false);
-    if (!there) return say(`nothing fetched: needs ${tool}, which this machine has not`);
+    if (!await isThere(tool)) {
+      return say(`nothing fetched: needs ${tool}, which this machine has not`);
+    }
   }
   const mirrors = await machineMirrors();
   if (mirrors.main === undefined) {

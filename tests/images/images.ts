@@ -6,7 +6,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Kind } from "./wanted.ts";
 
@@ -44,8 +44,8 @@ export interface Manifest {
 
 /** The cache: `.images` beside deno.json, or where ZEROPAGE_IMAGES says. */
 export function imagesFolder(): string {
-  return Deno.env.get("ZEROPAGE_IMAGES") ??
-    fileURLToPath(new URL("../../.images", import.meta.url));
+  const named = Deno.env.get("ZEROPAGE_IMAGES");
+  return named ? resolve(named) : fileURLToPath(new URL("../../.images", import.meta.url));
 }
 
 /** All fetched images; none where nothing was fetched. */
