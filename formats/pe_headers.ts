@@ -204,7 +204,8 @@ export const optionalHeader32 = {
     MajorImageVersion: {
       at: 0x2c,
       type: "u16",
-      doc: "Linux: what the EFI stub can do; from 1 initrd by LoadFile2, from 3 more (pe.h).",
+      doc:
+        "Linux: the EFI stub's; 1 takes an initrd by protocol, from 3 on a mask of such features.",
     },
     MinorImageVersion: { at: 0x2e, type: "u16", doc: "Goes with MajorImageVersion." },
     MajorSubsystemVersion: { at: 0x30, type: "u16", doc: "Unused by firmware." },
@@ -249,7 +250,8 @@ export const optionalHeader64 = {
     MajorImageVersion: {
       at: 0x2c,
       type: "u16",
-      doc: "Linux: what the EFI stub can do; from 1 initrd by LoadFile2, from 3 more (pe.h).",
+      doc:
+        "Linux: the EFI stub's; 1 takes an initrd by protocol, from 3 on a mask of such features.",
     },
     MinorImageVersion: { at: 0x2e, type: "u16", doc: "Goes with MajorImageVersion." },
     MajorSubsystemVersion: { at: 0x30, type: "u16", doc: "Unused by firmware." },

@@ -47,24 +47,33 @@ export interface SetupCode {
   readonly maker?: string;
 }
 
-/** Programs that wear the setup header so that Linux loaders start them. */
+/**
+ * Programs that wear the setup header so that Linux loaders start them, by a text
+ * that each has near its front.
+ */
 const makers: readonly (readonly [maker: string, mark: string])[] = [
-  ["memtest86+", "Memtest86"],
+  ["memtest86 or memtest86+", "Memtest86"],
   ["memdisk", "MEMDISK"],
-  ["iPXE", "iPXE"],
-  ["gPXE", "gPXE"],
-  ["Etherboot", "Etherboot"],
-  ["GRUB lnxboot", "GRUB "],
+  ["iPXE", "Installation failed - cannot continue"],
+  ["GRUB lnxboot", "move memory fails"],
 ];
 
-/** Setup code takes at most 255 sectors; what is looked at is never more. */
+/** How far in the makers' texts are looked for, in bytes. */
+const MAKER_REACH = 256 * 1024;
+
+/**
+ * Finds the real-mode part's landmarks. A file that ends early is looked at as
+ * far as it goes.
+ *
+ * @param image From its boot sector on.
+ */
 export function readSetupCode(image: Uint8Array, header: FoundHeader): SetupCode {
   const size = protectedModeStart(header);
   const setup = image.subarray(0, size);
   let last = setup.length;
   while (last > 0 && setup[last - 1] === 0) last--;
-  const signature = signatureBefore(setup);
-  const maker = signature === undefined ? makerOf(image.subarray(0, size + 0x1000)) : undefined;
+  const signature = signatureIn(setup);
+  const maker = signature === undefined ? makerOf(image.subarray(0, MAKER_REACH)) : undefined;
   return {
     size,
     sentinel: [setup[0x1ef] ?? 0, setup[0x1f0] ?? 0],
@@ -74,9 +83,9 @@ export function readSetupCode(image: Uint8Array, header: FoundHeader): SetupCode
   };
 }
 
-/** The last aligned 55 aa 5a 5a: code that compares with it holds a copy before. */
-function signatureBefore(setup: Uint8Array): number | undefined {
-  for (let at = (setup.length & ~3) - 4; at >= 0x200; at -= 4) {
+/** The last 55 aa 5a 5a: the code that compares with it has a copy before. */
+function signatureIn(setup: Uint8Array): number | undefined {
+  for (let at = setup.length - 4; at >= 0x200; at--) {
     if (
       setup[at] === 0x55 && setup[at + 1] === 0xaa && setup[at + 2] === 0x5a &&
       setup[at + 3] === 0x5a

@@ -35,6 +35,7 @@ export const ukiSections = {
   ".dtbauto": "device tree, taken if it fits the machine",
   ".hwids": "which machines the .dtbauto and .efifw sections fit",
   ".efifw": "firmware to hand over",
+  ".sbom": "bill of the software within",
 } as const;
 
 /** A section of a UKI. */
