@@ -22,6 +22,7 @@ export type Layer =
   | "tests"
   | "npm"
   | "node"
+  | "project"
   | "elsewhere";
 
 /** What each part may import. */
@@ -31,9 +32,21 @@ export const arrows: Readonly<Partial<Record<Layer, readonly Layer[]>>> = {
   emu: ["emu", "wasm"],
   core: ["core", "formats", "emu", "wasm"],
   mod: ["core", "formats", "emu", "wasm"],
-  cli: ["cli", "mod", "core", "formats", "emu", "wasm", "npm", "node"],
+  cli: ["cli", "mod", "core", "formats", "emu", "wasm", "npm", "node", "project"],
   testdata: ["testdata", "core", "formats", "emu", "wasm", "npm", "node"],
-  tests: ["tests", "testdata", "cli", "mod", "core", "formats", "emu", "wasm", "npm", "node"],
+  tests: [
+    "tests",
+    "testdata",
+    "cli",
+    "mod",
+    "core",
+    "formats",
+    "emu",
+    "wasm",
+    "npm",
+    "node",
+    "project",
+  ],
 };
 
 /**
@@ -67,6 +80,7 @@ export function layerOf(path: string): Layer {
   if (path.startsWith("node:")) return "node";
   if (isTest(path)) return "tests";
   if (path === "mod.ts") return "mod";
+  if (path === "deno.json") return "project";
   const top = path.split("/")[0] ?? "";
   const layers: readonly Layer[] = ["wasm", "formats", "emu", "core", "cli", "testdata"];
   return layers.find((layer) => layer === top) ?? "elsewhere";

@@ -60,6 +60,7 @@ Deno.test("wrongArrows() finds each kind of wrong import and lets the right ones
     edge("formats/a_test.ts", "testdata/b.ts"),
     edge("formats/a_test.ts", "node:assert/strict"),
     edge("tests/a.ts", "cli/b.ts"),
+    edge("cli/a.ts", "deno.json"),
   ];
   assert.deepEqual(wrongArrows(right), []);
   const wrong = [
@@ -79,6 +80,8 @@ Deno.test("wrongArrows() finds each kind of wrong import and lets the right ones
     edge("cli/a.ts", "formats/b_test.ts"),
     edge("tests/a.ts", "formats/b_test.ts"),
     edge("cli/a.ts", "https://example.org/x.ts"),
+    edge("tests/a.ts", "https://example.org/x.ts"),
+    edge("core/a.ts", "deno.json"),
     edge("loose.ts", "formats/b.ts"),
   ];
   for (const one of wrong) assert.equal(wrongArrows([one]).length, 1, `${one.from} ${one.to}`);
