@@ -7,6 +7,7 @@
 
 // @ts-types="@commander-js/extra-typings"
 import { CommanderError, type CommandUnknownOpts as Command } from "commander";
+import { BootError } from "../../core/errors.ts";
 import { FormatError } from "../../formats/errors.ts";
 import { version } from "../version.ts";
 import { CommandError, unknownName, UsageError } from "./errors.ts";
@@ -162,7 +163,7 @@ function explain(error: unknown, command: Command): CommandError | undefined {
     return new CommandError(exit.input.code, error.message, [], { cause: error });
   }
   // core/ has no exit codes; what it refuses is an input that will not do.
-  if (error instanceof Error && error.name === "BootError") {
+  if (error instanceof BootError) {
     return new CommandError(exit.input.code, error.message, [], { cause: error });
   }
   return undefined;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 // @ts-types="@commander-js/extra-typings"
 import { Command, Option } from "commander";
+import { BootError } from "../../core/errors.ts";
 import { FormatError } from "../../formats/errors.ts";
 import { unknownName } from "./errors.ts";
 import { bindOptionalValues, type Body, runProgram } from "./main.ts";
@@ -50,6 +51,12 @@ Deno.test("a FormatError is one line and code 3", async () => {
     out: "",
     err: "boottest: setup_header.version at 0x206: needs 2 bytes, the input ends at 0x200\n",
   });
+});
+
+Deno.test("a boot that cannot be put together is one line and code 3", async () => {
+  const error = new BootError("initrd", "64 MiB below 0x37ffffff", "48 MiB");
+  const { code, err } = await run([], fail(error));
+  assert.deepEqual({ code, err }, { code: 3, err: `boottest: ${error.message}\n` });
 });
 
 Deno.test("an unknown name is told with a suggestion and the list, code 2", async () => {
