@@ -78,6 +78,12 @@ export interface CertificateTable {
 
 const PKCS7 = 2;
 
+/** Entries that are read; images have one, seldom two. */
+const MOST_ENTRIES = 64;
+
+/** A signature has a few KiB; a longer one than this is not looked into. */
+const LONGEST_SIGNATURE = 1024 * 1024;
+
 /** Reads the certificate table; an unsigned image has one of size 0. */
 export function decodeCertificates(bytes: Uint8Array, pe: Pe): CertificateTable {
   const { address: offset, size } = pe.directories["certificate"] ?? { address: 0, size: 0 };
@@ -97,9 +103,15 @@ export function decodeCertificates(bytes: Uint8Array, pe: Pe): CertificateTable 
       complain(at, "length", `dwLength needs 8 to ${end - at}, found ${length}`);
       break;
     }
+    if (certificates.length === MOST_ENTRIES) {
+      complain(at, "count", `more than ${MOST_ENTRIES} entries; the rest is not read`);
+      break;
+    }
     const start = at + winCertificate.size;
     let signature: ImageSignature | undefined;
-    if (fields.wCertificateType === PKCS7) {
+    if (fields.wCertificateType === PKCS7 && length > LONGEST_SIGNATURE) {
+      complain(at, "pkcs7", `a signature of ${length} bytes; it is not read`);
+    } else if (fields.wCertificateType === PKCS7) {
       try {
         signature = decodeImageSignature(bytes, start, at + length);
       } catch (error) {

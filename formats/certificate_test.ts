@@ -179,6 +179,11 @@ Deno.test("entries of other types are passed over, bad ones complained of", asyn
   assert.equal(junk.complaints[0]?.rule, "certificate.pkcs7");
   assert.match(junk.complaints[0]?.message ?? "", /65535 bytes of content, though 0 are left/);
 
+  const many = new Uint8Array(100 * 8);
+  for (let at = 0; at < many.length; at += 8) many.set([8, 0, 0, 0, 0, 2, 1, 0], at);
+  assert.equal(read(many).certificates.length, 64);
+  assert.match(read(many).complaints[0]?.message ?? "", /more than 64 entries/);
+
   const image = withCertificates(peImage({ sections: [] }), x509);
   assert.deepEqual(await verdicts(image), []);
 });

@@ -99,6 +99,8 @@ export class DerFields {
   #at: number;
 
   /**
+   * Starts at the first element.
+   *
    * @param der The element around.
    * @param what Its name, for errors.
    */

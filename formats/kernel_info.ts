@@ -134,6 +134,9 @@ export function decodeKernelInfo(image: Uint8Array, header: FoundHeader): Kernel
   return { offset, fields, chunks, complaints };
 }
 
+/** Chunks that are read; kernels have had none yet. */
+const MOST_CHUNKS = 256;
+
 function readChunks(
   image: Uint8Array,
   start: number,
@@ -147,6 +150,10 @@ function readChunks(
     const { size } = decode(kernelInfoChunk, image, { at });
     if (size < kernelInfoChunk.size || size > end - at) {
       complain(at + 4, `chunk size needs 8 to ${end - at}, found ${size}`);
+      return chunks;
+    }
+    if (chunks.length === MOST_CHUNKS) {
+      complain(at, `more than ${MOST_CHUNKS} chunks; the rest is not read`);
       return chunks;
     }
     chunks.push({

@@ -62,6 +62,10 @@ Deno.test("wrong sizes are complaints, a wrong magic or place a FormatError", ()
   assert.deepEqual(broken((v) => v.setUint32(20, 10, true), one), [
     "1 bytes left over, less than a chunk's header",
   ]);
+  const many = Array.from({ length: 300 }, () => ({ magic: "Many", data: new Uint8Array() }));
+  assert.deepEqual(broken(() => {}, { chunks: many }), [
+    "more than 256 chunks; the rest is not read",
+  ]);
   assert.throws(
     () => broken((v) => v.setUint32(0, 0, true)),
     /kernel_info\.header at 0x[0-9a-f]+: needs 0x506f544c \("LToP"\), found 0x00000000/,

@@ -131,7 +131,8 @@ export function decodeImageSignature(
     imageDigest = contentOf(info.next("digest", tags.octetString));
   }
   const known = certificates.map(readCertificate);
-  const read = signers.map((signer) => readSigner(signer, known));
+  const subjects = new Map(known.map((c) => [holder(c.issuer, c.serial), c.subject]));
+  const read = signers.map((signer) => readSigner(signer, subjects));
   return {
     digestAlgorithm: digestAlgorithm ?? read[0]?.digestAlgorithm ?? "unknown",
     ...(imageDigest && { imageDigest }),
@@ -217,7 +218,37 @@ function readCertificate(der: Der): CertificateSummary {
   return { offset: der.offset, length, subject, issuer, serial, notBefore, notAfter };
 }
 
-function readSigner(der: Der, known: readonly CertificateSummary[]): Signer {
+/** What tells one certificate from all others. */
+function holder(issuer: DistinguishedName | undefined, serial: string): string {
+  return `${serial} ${issuer?.text}`;
+}
+
+function readSigner(der: Der, subjects: ReadonlyMap<string, DistinguishedName>): Signer {
+  const { issuer, serial, digestAlgorithm, signed, unsigned } = readSignerInfo(der);
+  const subject = subjects.get(holder(issuer, serial));
+  const time = attribute(signed, oids.signingTime);
+  const timeStamp = readTimeStamp(unsigned);
+  return {
+    ...(issuer && { issuer }),
+    serial,
+    ...(subject && { subject }),
+    digestAlgorithm,
+    ...(time && { signingTime: showTime(time) }),
+    ...(timeStamp !== undefined && { timeStamp }),
+  };
+}
+
+interface SignerInfo {
+  readonly issuer?: DistinguishedName;
+  readonly serial: string;
+  readonly digestAlgorithm: string;
+  /** Attributes under the signature. */
+  readonly signed?: Der;
+  /** Attributes added after. */
+  readonly unsigned?: Der;
+}
+
+function readSignerInfo(der: Der): SignerInfo {
   const fields = new DerFields(der, "SignerInfo");
   fields.next("version", tags.integer);
   const keyIdentifier = 0x80;
@@ -236,17 +267,12 @@ function readSigner(der: Der, known: readonly CertificateSummary[]): Signer {
   fields.next("digestEncryptionAlgorithm", tags.sequence);
   fields.next("encryptedDigest", tags.octetString);
   const unsigned = fields.optional(tags.context1);
-
-  const subject = known.find((c) => c.serial === serial && c.issuer.text === issuer?.text)?.subject;
-  const time = attribute(signed, oids.signingTime);
-  const timeStamp = readTimeStamp(unsigned);
   return {
     ...(issuer && { issuer }),
     serial,
-    ...(subject && { subject }),
     digestAlgorithm,
-    ...(time && { signingTime: showTime(time) }),
-    ...(timeStamp !== undefined && { timeStamp }),
+    ...(signed && { signed }),
+    ...(unsigned && { unsigned }),
   };
 }
 
@@ -274,6 +300,8 @@ function readTimeStamp(unsigned: Der | undefined): string | undefined {
     fields.next("serialNumber", tags.integer);
     return showTime(fields.next("genTime", tags.generalizedTime));
   }
+  // A countersignature may carry another, and so on; only the first is read.
   const counter = attribute(unsigned, oids.counterSignature);
-  return counter && readSigner(counter, []).signingTime;
+  const time = counter && attribute(readSignerInfo(counter).signed, oids.signingTime);
+  return time && showTime(time);
 }

@@ -26,6 +26,9 @@ export interface SbatRow {
   readonly url: string;
 }
 
+/** Rows that are read; real sections have a dozen. */
+const MOST_ROWS = 4096;
+
 /**
  * Reads an SBAT text; empty lines are passed over and missing fields are "".
  *
@@ -34,7 +37,8 @@ export interface SbatRow {
  */
 export function decodeSbat(text: string): SbatRow[] {
   const [told = ""] = text.replace(/^\ufeff/, "").split("\0", 1);
-  return told.split(/\r?\n/).filter((line) => line.trim() !== "").map((line) => {
+  const lines = told.split(/\r?\n/).filter((line) => line.trim() !== "");
+  return lines.slice(0, MOST_ROWS).map((line) => {
     const [component = "", generation = "", vendor = "", name = "", version = "", ...url] = line
       .split(",").map((field) => field.trim());
     return {

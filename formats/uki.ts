@@ -66,7 +66,7 @@ export interface UkiSection {
   readonly virtualSize: number;
   /** Bytes in the file, padding included, by its header. */
   readonly rawSize: number;
-  /** Its content where that is text, closing NULs left out. */
+  /** Its content where that is text, closing NULs left out; up to 256 KiB. */
   readonly text?: string;
 }
 
@@ -116,7 +116,13 @@ export function decodeUki(bytes: Uint8Array, pe: Pe): Uki | undefined {
   const isAddon = has(".cmdline") || has(".dtb") || has(".initrd") || has(".ucode");
   if (!has(".linux") && !isAddon) return undefined;
 
-  const sections = known.map((section) => readSection(bytes, section));
+  // Sections that overlap cannot make more text than the file has bytes.
+  let budget = bytes.length;
+  const sections = known.map((section) => {
+    const read = readSection(bytes, section, Math.min(budget, LONGEST_TEXT));
+    if (read.text !== undefined) budget -= read.size;
+    return read;
+  });
   const base: UkiSection[] = [];
   const groups: UkiSection[][] = [];
   for (const section of sections) {
@@ -142,16 +148,20 @@ function isUkiSection(name: string): name is UkiSectionName {
   return Object.hasOwn(ukiSections, name);
 }
 
-function readSection(bytes: Uint8Array, section: PeSection): UkiSection {
+/** Texts in UKIs have a few KiB; what is longer than this stays bytes. */
+const LONGEST_TEXT = 256 * 1024;
+
+function readSection(bytes: Uint8Array, section: PeSection, longest: number): UkiSection {
   const name = section.name as UkiSectionName;
   const content = sectionBytes(bytes, section);
+  const isText = texts.includes(name) && content.length <= longest;
   return {
     name,
     offset: section.offset,
     size: content.length,
     virtualSize: section.virtualSize,
     rawSize: section.size,
-    ...(texts.includes(name) && { text: new TextDecoder().decode(withoutNuls(content)) }),
+    ...(isText && { text: new TextDecoder().decode(withoutNuls(content)) }),
   };
 }
 

@@ -119,3 +119,19 @@ Deno.test("decodeOsRelease() reads assignments as a shell does, expanding nothin
     ["__proto__", "x"],
   ]);
 });
+
+Deno.test("sections over the same bytes make no more text than the file has bytes", () => {
+  const image = peImage({
+    sizeOfHeaders: 0x4000,
+    sections: Array.from({ length: 300 }, (_, i) => ({
+      name: ".cmdline",
+      ...(i === 0 ? { bytes: "x".repeat(50_000) } : {}),
+      raw: [0x4000, 50_000] as const,
+      virtualSize: 50_000,
+    })),
+  });
+  const texts = read(image)?.sections.map((s) => s.text?.length ?? 0) ?? [];
+  assert.equal(texts.length, 300);
+  assert.equal(texts[0], 50_000);
+  assert.ok(texts.reduce((sum, n) => sum + n, 0) <= image.length);
+});
