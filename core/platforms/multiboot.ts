@@ -10,15 +10,15 @@
 import type { Evidence, Platform, Verdict } from "./platform.ts";
 
 function judge(version: 1 | 2, magic: string, evidence: Evidence): Verdict {
-  const { multiboot, elf } = evidence;
-  if (multiboot?.version !== version) {
+  const header = evidence.multiboot.find((found) => found.version === version);
+  if (!header) {
     return { starts: false, reason: `no multiboot ${version} header` };
   }
   return {
     starts: true,
     entries: [{
       kind: "multiboot",
-      address: multiboot.entry ?? elf?.entry ?? 0n,
+      address: header.entry ?? evidence.elf?.entry ?? 0n,
       state: `protected mode, paging off, flat segments, eax = ${magic}, ebx → boot information`,
     }],
     remarks: [],

@@ -63,11 +63,11 @@ export function pcEntries(evidence: Evidence): Entry[] {
 /** Why an image that has none of a PC's entries cannot start there. */
 export function noEntry(evidence: Evidence): Verdict {
   const { elf, title, multiboot } = evidence;
-  if (multiboot) {
+  if (multiboot.length > 0) {
     return {
       starts: false,
       reason: `${title} has no Linux boot header; it starts by its multiboot header`,
-      nearest: [multiboot.version === 2 ? "multiboot2" : "multiboot"],
+      nearest: multiboot.map(({ version }) => version === 2 ? "multiboot2" : "multiboot"),
     };
   }
   if (elf && !elf.isX86) {

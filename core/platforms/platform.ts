@@ -89,8 +89,8 @@ export interface Evidence {
    * built-in configuration nor symbols nor texts tell.
    */
   built(feature: Feature): boolean | undefined;
-  /** Offset of a multiboot header in the file. */
-  readonly multiboot?: { readonly version: 1 | 2; readonly entry?: bigint };
+  /** Its multiboot headers, with the entry where a header names one. */
+  readonly multiboot: readonly { readonly version: 1 | 2; readonly entry?: bigint }[];
 }
 
 /** Build-time features that decide about platforms. */

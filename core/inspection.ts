@@ -1,0 +1,199 @@
+/**
+ * A file opened: recognised, its boot header taken apart, the kernel inside
+ * unpacked, every complaint collected.
+ *
+ * Decoding goes as far as it can. Only a file without any known foundation is
+ * without result; whatever else goes wrong becomes a complaint.
+ *
+ * @module
+ */
+
+import {
+  type CertificateTable,
+  checkDigests,
+  decodeCertificates,
+  type DigestVerdict,
+} from "../formats/certificate.ts";
+import type { Complaint } from "../formats/complaint.ts";
+import { FormatError } from "../formats/errors.ts";
+import { type Compression, recogniseCompression } from "../formats/payload/compression.ts";
+import { decodePe, type Pe } from "../formats/pe.ts";
+import { recognise, type Recognition } from "../formats/recognise.ts";
+import { decodeSbat, type SbatRow } from "../formats/sbat.ts";
+import { HDRS } from "../formats/setup_header.ts";
+import { decodeUki, type Uki } from "../formats/uki.ts";
+import { attempt, type BootImage, openBootImage } from "./boot_image.ts";
+import type { Kernel } from "./kernel.ts";
+import { judgeBootImage } from "./rules.ts";
+
+/** How far to open a file. */
+export interface InspectOptions {
+  /** Whether to unpack the kernel inside; default true. */
+  readonly payload?: boolean;
+  /** Most bytes that anything unpacked may have; default 1 GiB. */
+  readonly limit?: number;
+  /** Called while something is unpacked, with bytes done and, if known, in all. */
+  readonly progress?: (done: number, total: number | undefined) => void;
+}
+
+/** All that is known of a file. */
+export interface Inspection {
+  /** Its name, as given. */
+  readonly path: string;
+  /** The bytes. */
+  readonly bytes: Uint8Array;
+  /** What it looks like. */
+  readonly recognition: Recognition;
+  /** The file as PE, if it is one. */
+  readonly pe?: Pe;
+  /** The certificate table of the PE file. */
+  readonly certificates?: CertificateTable;
+  /** How the file stands to its signatures. */
+  readonly digests: readonly DigestVerdict[];
+  /** Its `.sbat` section. */
+  readonly sbat?: readonly SbatRow[];
+  /** The file as a unified kernel image. */
+  readonly uki?: Uki;
+  /** The kernel image in it, with boot sector and setup header. */
+  readonly boot?: BootImage;
+  /** The kernel inside, if it was asked for and came out. */
+  readonly kernel?: Kernel;
+  /** What a compressed file holds that is no kernel. */
+  readonly inside?: Recognition;
+  /** Whether the kernel inside was asked for. */
+  readonly opened: boolean;
+  /** Everything found wrong, errors first. */
+  readonly complaints: readonly Complaint[];
+}
+
+const order: Readonly<Record<Complaint["severity"], number>> = { error: 0, warning: 1, info: 2 };
+
+/** Whether `bytes` carry a setup header, or at least the boot sector of an old kernel. */
+function bootsAt(bytes: Uint8Array, at: number, kind: string): boolean {
+  if (bytes.length < at + 0x206) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint32(at + 0x202, true) === HDRS) return true;
+  return kind === "old boot sector kernel";
+}
+
+/**
+ * Opens a file.
+ *
+ * @param path Its name, for people.
+ * @param bytes All of it.
+ */
+export async function inspect(
+  path: string,
+  bytes: Uint8Array,
+  options: InspectOptions = {},
+): Promise<Inspection> {
+  const complaints: Complaint[] = [];
+  const recognition = recognise(bytes);
+  const pe = bytes[0] === 0x4d && bytes[1] === 0x5a
+    ? attempt(complaints, "pe", () => decodePe(bytes))
+    : undefined;
+  const uki = pe && attempt(complaints, "uki", () => decodeUki(bytes, pe));
+  const certificates = pe &&
+    attempt(complaints, "certificate", () => decodeCertificates(bytes, pe));
+  const digests = pe && certificates ? await checkDigests(bytes, pe, certificates) : [];
+  const sbat = pe && sbatOf(bytes, pe);
+  const linux = uki?.sections.find(({ name }) => name === ".linux");
+  const at = linux?.offset ?? 0;
+  const boot = bootsAt(bytes, at, recognition.kind)
+    ? attempt(complaints, "setup_header", () => openBootImage(bytes, at))
+    : undefined;
+
+  if (pe) complaints.push(...pe.complaints);
+  if (certificates) complaints.push(...certificates.complaints);
+  for (const { status, offset, text } of digests) {
+    if (status === "changed") {
+      complaints.push({ severity: "error", offset, rule: "signature", message: `image: ${text}` });
+    }
+  }
+  if (uki) complaints.push(...uki.complaints);
+  if (boot) complaints.push(...judgeBootImage(boot));
+  else complaints.push(...recognition.complaints ?? []);
+
+  const opened = options.payload !== false;
+  let kernel: Kernel | undefined;
+  let inside: Recognition | undefined;
+  if (opened) {
+    const source = kernelSource(bytes, boot);
+    if (source) {
+      const { openKernel } = await import("./open_kernel.ts");
+      try {
+        const found = await openKernel(bytes, source, options, complaints);
+        if (found.elf || source.isPayload) kernel = found;
+        else inside = recognise(found.bytes);
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        complaints.push({
+          severity: "error",
+          offset: source.offset,
+          rule: "payload",
+          message: error.message,
+        });
+      }
+    }
+  }
+  complaints.sort((a, b) => order[a.severity] - order[b.severity] || a.offset - b.offset);
+  return {
+    path,
+    bytes,
+    recognition,
+    ...(pe && { pe }),
+    ...(certificates && { certificates }),
+    digests,
+    ...(sbat && { sbat }),
+    ...(uki && { uki }),
+    ...(boot && { boot }),
+    ...(kernel && { kernel }),
+    ...(inside && { inside }),
+    opened,
+    complaints,
+  };
+}
+
+/** The rows of the `.sbat` section, if there is one. */
+function sbatOf(bytes: Uint8Array, pe: Pe): readonly SbatRow[] | undefined {
+  const section = pe.sections.find(({ name }) => name === ".sbat");
+  if (!section) return undefined;
+  const end = section.offset + Math.min(section.size, section.virtualSize);
+  return decodeSbat(new TextDecoder().decode(bytes.subarray(section.offset, end)));
+}
+
+/** Where in a file the kernel proper lies, and how it is packed. */
+export interface KernelSource {
+  /** File offset in bytes. */
+  readonly offset: number;
+  /** Length of the stream in bytes, without a trailing size word. */
+  readonly length: number;
+  /** How it is packed. */
+  readonly format: Compression;
+  /** Uncompressed size by the word behind the stream. */
+  readonly size?: number;
+  /** Whether the boot protocol promises an ELF file there. */
+  readonly isPayload: boolean;
+}
+
+/** Finds the kernel proper: a payload, the file itself, or the file compressed. */
+function kernelSource(
+  bytes: Uint8Array,
+  boot: BootImage | undefined,
+): KernelSource | undefined {
+  if (boot) {
+    const { payload, at } = boot;
+    if (!payload?.format) return undefined;
+    return {
+      offset: at + payload.offset,
+      length: payload.streamLength,
+      format: payload.format,
+      ...(payload.sizeWord !== undefined && { size: payload.sizeWord }),
+      isPayload: true,
+    };
+  }
+  const whole = { offset: 0, length: bytes.length, isPayload: false };
+  // An initramfs is compressed as well; whoever opens it finds no ELF and is content.
+  const format = recogniseCompression(bytes);
+  return format && { ...whole, format };
+}
