@@ -115,7 +115,13 @@ export const signatures: readonly Signature[] = [
     test: mayBeDisk,
     find: findBootSector,
   },
-  { kind: "disk image", offset: 0x200, magic: "EFI PART", find: findBootSector },
+  {
+    kind: "disk image",
+    offset: 0x200,
+    magic: "EFI PART",
+    test: (b) => !hasPartitions(b),
+    find: findBootSector,
+  },
   {
     kind: "boot sector",
     offset: 0x1fe,

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { findSequence } from "../_find.ts";
 import type { Complaint } from "../complaint.ts";
 import { type AnyRecord, meaning, type Structure, walk } from "../layout.ts";
 
@@ -122,12 +123,7 @@ export function findText(
   start = 0,
   end: number = bytes.length,
 ): number {
-  const first = text.charCodeAt(0);
-  const within = bytes.subarray(0, Math.min(end, bytes.length));
-  for (let at = within.indexOf(first, start); at >= 0; at = within.indexOf(first, at + 1)) {
-    if (hasText(within, at, text)) return at;
-  }
-  return -1;
+  return findSequence(bytes.subarray(0, Math.min(end, bytes.length)), text, start);
 }
 
 /** The printable text at a place, up to the first byte that is none. */
