@@ -29,6 +29,8 @@ export interface Banner {
 const opening = "Linux version ";
 /** So long a line is looked at; the kernel's own are some 200 bytes. */
 const MAX_LINE = 1024;
+/** So many lines with a number are looked at; a kernel has one or two. */
+const MAX_LINES = 4096;
 
 /**
  * Finds the banner in an unpacked kernel, ELF or not.
@@ -36,11 +38,15 @@ const MAX_LINE = 1024;
  * @returns `undefined` where there is none.
  */
 export function findBanner(bytes: Uint8Array): Banner | undefined {
+  let lines = 0;
   for (
     let offset = findSequence(bytes, opening);
-    offset >= 0;
+    offset >= 0 && lines < MAX_LINES;
     offset = findSequence(bytes, opening, offset + opening.length)
   ) {
+    const digit = bytes[offset + opening.length] ?? 0;
+    if (digit < 0x30 || digit > 0x39) continue;
+    lines++;
     const text = lineAt(bytes, offset);
     const release = text?.match(/^Linux version (\d+\.\d[^\s()%]*) \([^%]+\)/)?.[1];
     if (text !== undefined && release !== undefined) return { text, release, offset };

@@ -49,6 +49,13 @@ Deno.test("findBanner() wants an end to the line, near", () => {
   assert.equal(findBanner(new Uint8Array()), undefined);
 });
 
+Deno.test("findBanner() does not lose itself in a file full of beginnings", () => {
+  const bytes = latin1("Linux version 1.0 (".repeat(1 << 18));
+  const start = performance.now();
+  assert.equal(findBanner(bytes), undefined);
+  assert.ok(performance.now() - start < 2000);
+});
+
 Deno.test("findSequence() finds what a plain search finds", () => {
   const letters = fc.stringMatching(/^[ab]{1,6}$/);
   fc.assert(

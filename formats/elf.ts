@@ -260,12 +260,13 @@ function* starts(
   const { count, entsize } = table;
   const offset = reader.at + Number(table.offset);
   if (Number(table.offset) === 0 || count === 0) return;
+  const place = Math.min(offset, reader.bytes.length);
   if (entsize < row.size) {
     complain?.(
       "error",
       "elf.entry-size",
       row.name,
-      offset,
+      place,
       `headers need ${row.size} bytes each, the file header says ${entsize}`,
     );
     return;
@@ -276,7 +277,7 @@ function* starts(
       "error",
       "elf.table-beyond-file",
       row.name,
-      offset,
+      place,
       `${count} headers need ${count * entsize} bytes, ` +
         `the input ends at ${hex(reader.bytes.length)}`,
     );
@@ -286,7 +287,7 @@ function* starts(
       "warning",
       "elf.too-many",
       row.name,
-      offset,
+      place,
       `${count} headers, of which the first ${MAX_HEADERS} are decoded`,
     );
   }

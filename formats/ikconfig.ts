@@ -76,9 +76,13 @@ export async function readIkconfig(
  */
 export function decodeConfig(text: string): Config {
   const options = new Map<string, string>();
-  for (const line of text.split(/\r?\n/)) {
-    const set = line.match(/^\s*(CONFIG_\w+)=(.*?)\s*$/);
-    const unset = set ? null : line.match(/^# (CONFIG_\w+) is not set\s*$/);
+  for (let start = 0; start < text.length;) {
+    const newline = text.indexOf("\n", start);
+    const end = newline < 0 ? text.length : newline;
+    const line = text.slice(start, end).trim();
+    start = end + 1;
+    const set = line.match(/^(CONFIG_\w+)=(.*)$/);
+    const unset = set ? null : line.match(/^# (CONFIG_\w+) is not set$/);
     const [, name, value = "n"] = set ?? unset ?? [];
     // The last line for an option counts, as it does for make.
     if (name !== undefined) options.set(name, value);

@@ -44,6 +44,14 @@ Deno.test("decodeConfig() takes the last word on an option, and any line ends", 
   assert.equal(decodeConfig("").size, 0);
 });
 
+Deno.test("decodeConfig() takes time in proportion to a line, whatever is in it", () => {
+  const spaces = " ".repeat(1 << 20);
+  const start = performance.now();
+  const config = decodeConfig(`CONFIG_A=${spaces}x${spaces}\n#${spaces}\n${"\n".repeat(1 << 20)}`);
+  assert.equal(config.get("CONFIG_A")?.length, (1 << 20) + 1);
+  assert.ok(performance.now() - start < 2000);
+});
+
 Deno.test("configString() takes quotes and backslashes off, of strings only", () => {
   const config = decodeConfig(text);
   assert.equal(configString(config.get("CONFIG_CMDLINE") ?? ""), 'a="b" c\\d #x');
