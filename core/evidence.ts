@@ -39,7 +39,7 @@ function dispatches(header: FoundHeader | undefined, release: Release | undefine
 
 /** Gathers what the platform rows judge by. */
 export async function evidenceOf(inspection: Inspection): Promise<Evidence> {
-  const { kernel, boot, recognition } = inspection;
+  const { kernel, boot } = inspection;
   const release = parseRelease(releaseText(inspection) ?? "");
   // Symbols take a moment to unpack; new kernels do not dispatch on the number.
   const features = kernel && dispatches(boot?.header, release)
@@ -47,7 +47,6 @@ export async function evidenceOf(inspection: Inspection): Promise<Evidence> {
     : new Map<Feature, boolean>();
   const elf = kernel?.elf;
   return {
-    title: recognition.title,
     ...(boot && { header: boot.header }),
     ...(elf && {
       elf: {
@@ -64,6 +63,7 @@ export async function evidenceOf(inspection: Inspection): Promise<Evidence> {
       type,
       ...((typeof value === "number" || typeof value === "bigint") && { value }),
     })),
+    ...(kernel?.xenGuest && { xenGuest: kernel.xenGuest.values }),
     ...(release && { release }),
     built: (feature: Feature): boolean | undefined => features.get(feature),
     multiboot: multibootOf(kernel?.bytes ?? inspection.bytes),

@@ -5,10 +5,13 @@
  */
 
 import { hex } from "../formats/errors.ts";
+import { machines as machineNames } from "../formats/pe_headers.ts";
 import { showProtocol } from "../formats/setup_header.ts";
 import type { BootImage } from "./boot_image.ts";
 import { type Claim, claimFilling, fileMap, type Region } from "./file_map.ts";
 import type { Inspection } from "./inspection.ts";
+
+const machines: Readonly<Record<number, string>> = machineNames;
 
 /** The flat map of a file: every byte once, in order. */
 export function imageMap(inspection: Inspection): Region[] {
@@ -41,9 +44,13 @@ function* claimsOf(inspection: Inspection): Generator<Claim> {
           `header at ${hex(optionalOffset)}`,
       };
       for (const { name, offset, size } of pe.sections) {
-        if (name === ".reloc" || name === ".compat" || name === ".sbat") {
+        // Today's .compat is the last page of the setup code, less its one record.
+        if (name === ".reloc" || name === ".sbat" || (name === ".compat" && size < 512)) {
           yield { offset, length: size, name: `section ${name}` };
         }
+      }
+      for (const { offset, machine } of pe.compat) {
+        yield { offset, length: 8, name: "compat entry", note: machines[machine] ?? hex(machine) };
       }
     }
   }

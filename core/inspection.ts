@@ -58,7 +58,7 @@ export interface Inspection {
   readonly boot?: BootImage;
   /** The kernel inside, if it was asked for and came out. */
   readonly kernel?: Kernel;
-  /** What a compressed file holds that is no kernel. */
+  /** What a file that is compressed as a whole holds. */
   readonly inside?: Recognition;
   /** Whether the kernel inside was asked for. */
   readonly opened: boolean;
@@ -124,7 +124,7 @@ export async function inspect(
       try {
         const found = await openKernel(bytes, source, options, complaints);
         if (found.elf || source.isPayload) kernel = found;
-        else inside = recognise(found.bytes);
+        if (!source.isPayload && found.unpacked) inside = recognise(found.bytes);
       } catch (error) {
         if (!(error instanceof FormatError)) throw error;
         complaints.push({

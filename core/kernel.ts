@@ -16,6 +16,7 @@ import type { Config } from "../formats/ikconfig.ts";
 import type { Kallsyms } from "../formats/kallsyms/mod.ts";
 import type { Compression } from "../formats/payload/compression.ts";
 import type { Relocations } from "../formats/relocations.ts";
+import type { XenGuest } from "../formats/xen_guest.ts";
 
 /** How the kernel came out of the file. */
 export interface Unpacked {
@@ -41,6 +42,8 @@ export interface Kernel {
   readonly elf?: Elf;
   /** The ELF's notes. */
   readonly notes: readonly Note[];
+  /** What the kernel tells Xen in `__xen_guest`, as kernels did before notes. */
+  readonly xenGuest?: XenGuest;
   /** Where the ELF ends and relocations begin, in bytes. */
   readonly elfEnd: number;
   /** The relocation table behind the ELF. */

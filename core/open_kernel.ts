@@ -17,6 +17,7 @@ import type { Config } from "../formats/ikconfig.ts";
 import type { Kallsyms } from "../formats/kallsyms/mod.ts";
 import { decompress } from "../formats/payload/decompress.ts";
 import { decodeRelocations, type Relocations } from "../formats/relocations.ts";
+import { decodeXenGuest } from "../formats/xen_guest.ts";
 import type { InspectOptions, KernelSource } from "./inspection.ts";
 import type { Kernel, Unpacked } from "./kernel.ts";
 
@@ -69,8 +70,10 @@ export async function openKernel(
   }
   const elf = isElf(bytes) ? readElf(bytes, unpacked, offset, complaints) : undefined;
   const notes = elf ? decodeNotes(bytes, elf) : [];
+  const xenGuest = elf && decodeXenGuest(bytes, elf);
   const elfEnd = elf ? Math.min(fileEnd(elf), bytes.length) : bytes.length;
-  const relocations = elf && unpacked && elfEnd < bytes.length
+  // Only the kernel's own build puts relocations behind the ELF.
+  const relocations = elf && source.isPayload && unpacked && elfEnd < bytes.length
     ? readRelocations(bytes, elfEnd, elf, offset, complaints)
     : undefined;
   const banner: Banner | undefined = findBanner(bytes);
@@ -104,6 +107,7 @@ export async function openKernel(
     ...(unpacked && { unpacked }),
     ...(elf && { elf }),
     notes,
+    ...(xenGuest && { xenGuest }),
     elfEnd,
     ...(relocations && { relocations }),
     ...(banner && { banner }),

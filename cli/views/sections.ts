@@ -233,7 +233,7 @@ export const sections: Readonly<Record<string, SectionView>> = {
   notes: {
     title: "ELF notes",
     print(terminal, { inspection: { kernel } }) {
-      if (!kernel || kernel.notes.length === 0) return false;
+      if (!kernel || (kernel.notes.length === 0 && !kernel.xenGuest)) return false;
       terminal.out(table(
         terminal,
         [{ title: "Owner" }, { title: "Type", align: "right" }, { title: "Name" }, {
@@ -248,6 +248,15 @@ export const sections: Readonly<Record<string, SectionView>> = {
         ]),
         { indent: 2 },
       ));
+      const guest = kernel.xenGuest;
+      if (guest) {
+        terminal.out(`  __xen_guest at ${hex(guest.offset)}\n`);
+        terminal.out(keyValues(
+          terminal,
+          [...guest.values].map(([key, value]) => [printable(key), printable(value)] as const),
+          { indent: 4 },
+        ));
+      }
       return true;
     },
   },
@@ -448,7 +457,7 @@ export const sections: Readonly<Record<string, SectionView>> = {
     title: "Complaints",
     print(terminal, { inspection: { complaints } }) {
       const paint = styles(terminal.colour);
-      if (complaints.length === 0) terminal.out("  none\n");
+      if (complaints.length === 0) terminal.out("  No complaints.\n");
       for (const { severity, offset, rule, message } of complaints) {
         terminal.out(
           `  ${severityPaint(paint, severity)} at ${hex(offset)} [${rule}]\n    ` +

@@ -7,7 +7,7 @@
 
 import { releaseText } from "../../core/evidence.ts";
 import type { Inspection } from "../../core/inspection.ts";
-import type { Entry, Verdict } from "../../core/platforms/platform.ts";
+import type { Entry, Start, Verdict } from "../../core/platforms/platform.ts";
 import type { Complaint } from "../../formats/complaint.ts";
 import { elfMachines, elfTypes } from "../../formats/elf_tables.ts";
 import { hex } from "../../formats/errors.ts";
@@ -37,13 +37,15 @@ export function summary(terminal: Terminal, inspection: Inspection, facts: Summa
   const paint = styles(terminal.colour);
   const { path, bytes, recognition } = inspection;
   terminal.out(`${paint.title(printable(path))}\n`);
-  terminal.out(`  ${printable(recognition.title)}, ${grouped(bytes.length)} bytes\n\n`);
+  const within = inspection.inside ? `: ${inspection.inside.title}` : "";
+  terminal.out(`  ${printable(recognition.title + within)}, ${grouped(bytes.length)} bytes\n\n`);
   terminal.out(keyValues(terminal, factRows(inspection, facts), { indent: 2, nameWidth: 9 }));
-  if (inspection.boot || inspection.kernel?.elf || facts.platforms.get("multiboot")?.starts) {
+  if (inspection.boot || [...facts.platforms.values()].some(({ starts }) => starts !== false)) {
     terminal.out("\n");
     platformTable(terminal, paint, facts.platforms);
   }
-  if (recognition.hint) terminal.out(`\n  ${printable(recognition.hint)}\n`);
+  const { hint } = inspection.inside ?? recognition;
+  if (hint) terminal.out(`\n  ${printable(hint)}\n`);
   terminal.out("\n");
   complaintLines(terminal, paint, inspection.complaints);
 }
@@ -62,8 +64,8 @@ function factRows(inspection: Inspection, facts: SummaryFacts): Row[] {
   rows.push(["Signed", signatureLine(inspection)]);
   rows.push(["CRC-32", crcLine(inspection)]);
   // Of a kernel image all that recognition knows is said better above.
-  if (!boot && !kernel?.elf) {
-    for (const { name, value, shown } of recognition.fields) {
+  if (!boot && !kernel?.elf && recognition.kind !== "PE") {
+    for (const { name, value, shown } of (inspection.inside ?? recognition).fields) {
       rows.push([name, printable(shown ?? String(value))]);
     }
   }
@@ -213,6 +215,14 @@ export function shortEntry({ kind, address }: Entry): string {
   return `${kind} ${hex(address)}`;
 }
 
+/** A platform's entries; those of the plain PC are not told twice. */
+function entriesLine(name: string, { entries }: Start, pc: Verdict | undefined): string {
+  const line = entries.map(shortEntry).join(", ");
+  return name !== "pc" && pc?.starts && pc.entries.map(shortEntry).join(", ") === line
+    ? "as pc"
+    : line;
+}
+
 function platformTable(
   terminal: Terminal,
   paint: Styles,
@@ -226,8 +236,7 @@ function platformTable(
         ? [
           paint.name(name),
           paint.good("yes"),
-          verdict.entries.map(shortEntry).join(", ") +
-          (verdict.remarks.length > 0 ? `; ${verdict.remarks.join("; ")}` : ""),
+          [entriesLine(name, verdict, platforms.get("pc")), ...verdict.remarks].join("; "),
         ]
         : [
           paint.name(name),

@@ -63,16 +63,19 @@ function judge(board: Board, evidence: Evidence): Verdict {
     }
   }
   const remarks: string[] = [];
+  if (evidence.opened && !evidence.isLinux) {
+    return { starts: true, entries, remarks: ["no Linux inside: the number means nothing to it"] };
+  }
   const built = evidence.built(board.feature);
   if (built === true) remarks.push(`built with ${board.feature}`);
   if (built === false) {
     remarks.push(
-      `built without ${board.feature}: a plain PC` +
-        (release && isAtLeast(release, "4.6") ? " that looks for no keyboard controller" : ""),
+      `built without ${board.feature}` +
+        (release && isAtLeast(release, "4.6") ? ", looks for no keyboard controller" : ""),
     );
   }
   if (built === undefined && release && isAtLeast(release, "4.6")) {
-    remarks.push("as pc, without looking for a keyboard controller");
+    remarks.push("without looking for a keyboard controller");
   }
   return { starts: true, entries, remarks };
 }
@@ -96,7 +99,7 @@ export const ce4100: Platform = {
     if (is64(evidence)) {
       const verdict = judge(ce, evidence);
       return verdict.starts
-        ? { ...verdict, remarks: ["CE4100 was 32-bit only: here a plain PC", ...verdict.remarks] }
+        ? { ...verdict, remarks: ["CE4100 was 32-bit only", ...verdict.remarks] }
         : verdict;
     }
     return judge(ce, evidence);

@@ -28,7 +28,10 @@ export const lguest: Platform = {
       kind === "32-bit" || kind === "direct"
     );
     if (entries.length === 0) {
-      return { starts: false, reason: `${evidence.title} has no 32-bit entry for a Linux kernel` };
+      return { starts: false, reason: "no 32-bit entry for a Linux kernel" };
+    }
+    if (evidence.opened && !evidence.isLinux) {
+      return refuse("no Linux kernel inside that could dispatch on the number");
     }
     if (elf?.class === 64 || ((header?.fields.xloadflags ?? 0) & XLF_KERNEL_64) !== 0) {
       return refuse("a 64-bit kernel; lguest ran 32-bit guests only");

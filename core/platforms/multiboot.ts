@@ -14,11 +14,18 @@ function judge(version: 1 | 2, magic: string, evidence: Evidence): Verdict {
   if (!header) {
     return { starts: false, reason: `no multiboot ${version} header` };
   }
+  const address = header.entry ?? evidence.elf?.entry;
+  if (address === undefined) {
+    return {
+      starts: false,
+      reason: "its header names no addresses, and the file is no ELF that would",
+    };
+  }
   return {
     starts: true,
     entries: [{
       kind: "multiboot",
-      address: header.entry ?? evidence.elf?.entry ?? 0n,
+      address,
       state: `protected mode, paging off, flat segments, eax = ${magic}, ebx → boot information`,
     }],
     remarks: [],

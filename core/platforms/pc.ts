@@ -62,18 +62,16 @@ export function pcEntries(evidence: Evidence): Entry[] {
 
 /** Why an image that has none of a PC's entries cannot start there. */
 export function noEntry(evidence: Evidence): Verdict {
-  const { elf, title, multiboot } = evidence;
+  const { elf, multiboot } = evidence;
   if (multiboot.length > 0) {
     return {
       starts: false,
-      reason: `${title} has no Linux boot header; it starts by its multiboot header`,
+      reason: "no Linux boot header; it starts by its multiboot header",
       nearest: multiboot.map(({ version }) => version === 2 ? "multiboot2" : "multiboot"),
     };
   }
-  if (elf && !elf.isX86) {
-    return { starts: false, reason: `${title} is for another processor` };
-  }
-  return { starts: false, reason: `${title} has neither a Linux boot header nor a kernel in ELF` };
+  if (elf && !elf.isX86) return { starts: false, reason: "made for another processor" };
+  return { starts: false, reason: "neither a Linux boot header nor a Linux kernel in ELF" };
 }
 
 /** The row. */

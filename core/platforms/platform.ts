@@ -70,8 +70,6 @@ export interface PlatformElf {
 
 /** What an image shows, for the rows to judge by. */
 export interface Evidence {
-  /** What the file is, in words: "bzImage", "an arm64 Image". */
-  readonly title: string;
   /** Its setup header, if it has one; an old boot sector has version 0. */
   readonly header?: FoundHeader;
   /** The kernel as ELF, if it was read. */
@@ -82,6 +80,8 @@ export interface Evidence {
   readonly isLinux: boolean;
   /** The ELF's notes. */
   readonly notes: readonly PlatformNote[];
+  /** Keys and values of `__xen_guest`, what Xen's guests had before notes. */
+  readonly xenGuest?: ReadonlyMap<string, string>;
   /** The kernel's release. */
   readonly release?: Release;
   /**

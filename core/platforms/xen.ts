@@ -21,6 +21,16 @@ function xenNote(notes: readonly PlatformNote[], type: number): bigint | undefin
   return note?.value === undefined ? undefined : BigInt(note.value);
 }
 
+/**
+ * The entry of a guest that describes itself in `__xen_guest`: VIRT_ENTRY, or
+ * the ELF's own. Xen looks there when it finds no notes.
+ */
+function oldEntry({ xenGuest, elf }: Evidence): bigint | undefined {
+  if (!xenGuest || !elf) return undefined;
+  const told = xenGuest.get("VIRT_ENTRY");
+  return told !== undefined && /^0x[0-9a-f]{1,16}$/i.test(told) ? BigInt(told) : elf.entry;
+}
+
 /** The row. */
 export const xen: Platform = {
   title: "Xen guest, PVH or PV",
@@ -37,7 +47,8 @@ export const xen: Platform = {
         state: "protected mode, paging off, flat segments, ebx → hvm_start_info",
       });
     }
-    const pv = xenNote(notes, XEN_ELFNOTE_ENTRY);
+    const pv = xenNote(notes, XEN_ELFNOTE_ENTRY) ??
+      (pvh === undefined ? oldEntry(evidence) : undefined);
     if (pv !== undefined) {
       entries.push({
         kind: "pv",
@@ -62,7 +73,7 @@ export const xen: Platform = {
     }
     return {
       starts: false,
-      reason: "no Xen note names an entry (types 1 and 18)",
+      reason: "no Xen note names an entry (types 1 and 18), and there is no __xen_guest",
       ...(evidence.header ? { nearest: ["pc"] } : {}),
     };
   },
