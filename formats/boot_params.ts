@@ -322,7 +322,7 @@ export type VersionBasis =
   | "HdrS"
   /** No "HdrS", but a plausible version word: pages made by the kernel itself. */
   | "version word"
-  /** Neither; the lowest protocol that has a field for every byte that is set. */
+  /** No version; the lowest protocol that has a field for every byte that is set. */
   | "fields in use"
   /** Neither, and nothing behind the boot sector's words: older than 2.00, or empty. */
   | "none";
@@ -377,7 +377,8 @@ export function versionOf(page: Uint8Array): {
   need(page, { structure: "boot_params", field: "hdr.version", offset: 0x206 }, 2);
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
   const version = view.getUint16(0x206, true);
-  if (view.getUint32(0x202, true) === HDRS) return { version, basis: "HdrS" };
+  // "HdrS" without a version is what Firecracker fakes for a vmlinux.
+  if (view.getUint32(0x202, true) === HDRS && version > 0) return { version, basis: "HdrS" };
   // 2.00 to 2.31, with or without the bit that loaders of the burnt 2.14 set.
   if ((version & 0x7fe0) === 0x200) return { version, basis: "version word" };
   const inUse = Object.values(setupHeader.fields)
@@ -470,7 +471,7 @@ export function showVersionBasis(params: BootParams): string {
     case "version word":
       return `protocol ${version} by its version word, without "HdrS"`;
     case "fields in use":
-      return `no version and no "HdrS"; fields of protocol ${version} are set`;
+      return `no version; fields of protocol ${version} are set`;
     case "none":
       return 'no version and no "HdrS"';
   }

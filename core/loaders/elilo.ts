@@ -58,7 +58,7 @@ export const elilo: Loader = {
     boot.setParam("efi_info.efi_loader_signature", boot.has64 ? 0x34364c45 : 0x32334c45);
     boot.notes.push("EFI's system table and memory map are firmware's, and left 0");
     boot.set("ram_size", 0);
-    boot.page.clear(0x1ff, 0x200);
+    boot.page.write(0x1ff, Uint8Array.of(0), "loader");
     boot.placeInitrd();
     if ((initrd?.size ?? 0n) > 0n) boot.set("root_dev", 0x0100);
     boot.set("code32_start", 0x10_0000);

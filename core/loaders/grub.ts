@@ -51,7 +51,7 @@ export const grub: Loader = {
     boot.placeKernel({ why: "its preferred address, else where its alignment allows" });
     boot.enterProtected({ only32: true });
     boot.set("code32_start", boot.kernelAddress.load);
-    boot.page.clear(0x1ff, 0x200);
+    boot.page.write(0x1ff, Uint8Array.of(0), "loader");
 
     boot.set("type_of_loader", 0x72);
     boot.pointToOldCommandLine(0x1000n);

@@ -80,7 +80,7 @@ export const kexec: Loader = {
     boot.writeTextScreen();
     boot.set("root_flags", 0xffff);
     boot.set("root_dev", 0x0300);
-    boot.page.clear(0x1ff, 0x200);
+    boot.page.write(0x1ff, Uint8Array.of(0), "loader");
     boot.writeOldMemory();
     boot.writeE820();
     boot.writeSetupData({ from: LOWEST, below: LOW_END, why: "as its other small parts" });
