@@ -102,15 +102,22 @@ export class Arena {
    *
    * @param out Where the output stands.
    * @param step How many bytes are to come at most.
-   * @param at Offset in the input, for the error.
-   * @returns Where the step has to end.
-   * @throws {FormatError} If the limit leaves no room.
+   * @returns The mark at which the decoder should return. At the limit that is one
+   *   byte beyond it: a stream may be over without that being known.
    */
-  room(out: number, step: number, at: number): number {
-    if (out >= this.limitAt) throw this.tooLong(at);
-    const end = Math.min(out + step, this.limitAt);
+  mark(out: number, step: number): number {
+    const end = Math.max(Math.min(out + step, this.limitAt), out + 1);
     this.reserve(end);
     return end;
+  }
+
+  /**
+   * Holds that the output is within the limit.
+   *
+   * @param at Offset in the input, for the error.
+   */
+  holdLimit(out: number, at: number): void {
+    if (out > this.limitAt) throw this.tooLong(at);
   }
 
   /** The error for a result beyond the limit, at an offset in the input. */

@@ -213,7 +213,7 @@ class Lz4Reader {
       const out = code.out.value;
       this.#bounds.progress?.(out - this.#arena.outputAt, this.#bounds.size);
       // A step may end with a sequence that is as long as the block.
-      const room = Math.min(outputEnd, out + Math.max(STEP, 255 * size));
+      const room = Math.min(outputEnd, out + STEP + 256 * size);
       this.#arena.reserve(room);
       const status = code.decode(out + STEP, inputEnd, room, base);
       this.#out = code.out.value;

@@ -114,11 +114,8 @@ function run(arena: Arena, code: LzmaCode, size: number | undefined, bounds: Bou
       );
     }
     if (out === endAt && code.code.value === 0) return;
-    // At the declared size an end marker may yet follow, and nothing else; at the
-    // limit it may as well, and whatever else comes is too much.
-    const atEnd = out === endAt || out === arena.limitAt;
-    if (!atEnd) arena.room(out, LZMA_STEP, at());
-    const mark = atEnd ? out + 1 : Math.min(out + LZMA_STEP, endAt, arena.limitAt);
+    // At the declared size an end marker may yet follow, and nothing else.
+    const mark = out === endAt ? out + 1 : Math.min(arena.mark(out, LZMA_STEP), endAt);
     const status = code.decode(mark, arena.inputEnd);
     throwForStatus("lzma", arena, code, status);
     if (status === lzmaStatus.ended) {
@@ -139,7 +136,7 @@ function run(arena: Arena, code: LzmaCode, size: number | undefined, bounds: Bou
         `needs to end after ${size} bytes, found more`,
       );
     }
-    if (code.out.value > arena.limitAt) throw arena.tooLong(at());
+    arena.holdLimit(code.out.value, at());
   }
 }
 

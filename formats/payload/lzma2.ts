@@ -77,7 +77,8 @@ export function decodeLzma2(
       const size = (byteAt(arena, at + 1, "size") << 8 | byteAt(arena, at + 2, "size")) + 1;
       at += 3;
       holdInput(arena, at, size);
-      if (arena.room(out, size, at) < out + size) throw arena.tooLong(at);
+      arena.holdLimit(out + size, at);
+      arena.reserve(out + size);
       const all = arena.bytes();
       all.copyWithin(out, arena.inputAt + at, arena.inputAt + at + size);
       at += size;
@@ -128,10 +129,9 @@ export function decodeLzma2(
       );
     }
     const endAt = out + size;
-    if (endAt > arena.limitAt) throw arena.tooLong(at);
-    arena.room(out, size, at);
+    arena.holdLimit(endAt, at);
     while (out < endAt) {
-      const mark = Math.min(out + LZMA_STEP, endAt);
+      const mark = Math.min(arena.mark(out, LZMA_STEP), endAt);
       const status = code.decode(mark, arena.inputAt + end);
       out = code.out.value;
       if (status === lzmaStatus.badDistance) throwForStatus(structure, arena, code, status);
