@@ -384,6 +384,9 @@ const rules: Readonly<Record<string, Judge>> = {
       const is = hdr.code32_start;
       if (was === undefined || is === undefined || was === is) return;
       if (load !== undefined && BigInt(is) === (load & (GIB4 - 1n))) return;
+      // Unless it is known where the kernel is, an address it could be at will do.
+      const { relocatable_kernel, kernel_alignment = 0 } = image?.header.fields ?? {};
+      if (load === undefined && relocatable_kernel && is % (kernel_alignment || 1) === 0) return;
       yield [0x214, `setup_header.code32_start: ${hex(was)} became ${hex(is)}: a hook, or wrong`];
     },
   },
