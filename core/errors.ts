@@ -6,6 +6,7 @@
 
 /** A boot that cannot be set up as asked: too little memory, too long a line, no room. */
 export class BootError extends RangeError {
+  /** Tells it from other RangeErrors, in messages. */
   override name = "BootError";
   /** What could not be done: "initrd", "command line". */
   readonly what: string;
@@ -15,6 +16,8 @@ export class BootError extends RangeError {
   readonly found: string;
 
   /**
+   * Says what could not be done.
+   *
    * @param what What could not be done, a noun.
    * @param needed What it needs.
    * @param found What there is; no full stop.

@@ -87,7 +87,11 @@ export class MemoryPlan {
   readonly #ram: { readonly address: bigint; readonly size: bigint }[] = [];
   readonly #placements: Placement[] = [];
 
-  /** @param map The memory map; entries of other types than RAM take from it. */
+  /**
+   * Starts with nothing placed.
+   *
+   * @param map The memory map; entries of other types than RAM take from it.
+   */
   constructor(map: readonly E820Entry[]) {
     const reserved = map.filter(({ type }) => type !== RAM);
     const ram = map.filter(({ type, size }) => type === RAM && size > 0n)

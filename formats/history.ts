@@ -146,11 +146,14 @@ export const historyRange = { from: "0.10", to: "7.3" } as const;
 
 /** A release that cannot be looked up. */
 export class ReleaseError extends RangeError {
+  /** Tells it from other RangeErrors, in messages. */
   override name = "ReleaseError";
   /** The text given for a release. */
   readonly release: string;
 
   /**
+   * Says what is wrong, and which releases are known.
+   *
    * @param release The text given.
    * @param problem What is wrong with it; the range is added.
    */

@@ -111,7 +111,11 @@ export class Handover {
   kernelAddress: { load: bigint; run: bigint } = { load: 0n, run: 0n };
   #e820: readonly E820Entry[] = [];
 
-  /** @param cargo What to hand over. */
+  /**
+   * Starts with a page of zeroes and memory that holds nothing.
+   *
+   * @param cargo What to hand over.
+   */
   constructor(cargo: Cargo) {
     this.cargo = cargo;
     this.plan = new MemoryPlan(cargo.map);
