@@ -7,7 +7,6 @@
 
 // @ts-types="@commander-js/extra-typings"
 import { CommanderError, type CommandUnknownOpts as Command } from "commander";
-import { BootError } from "../../core/errors.ts";
 import { FormatError } from "../../formats/errors.ts";
 import { version } from "../version.ts";
 import { CommandError, unknownName, UsageError } from "./errors.ts";
@@ -53,7 +52,7 @@ export async function runProgram(
     return code;
   } catch (error) {
     try {
-      return report(error, running(), argv, terminal);
+      return await report(error, running(), argv, terminal);
     } catch (second) {
       // Nobody listens any more; there is nothing to say and nobody to say it to.
       if (second instanceof Deno.errors.BrokenPipe) return exit.done.code;
@@ -114,12 +113,12 @@ export function bindOptionalValues(root: Command, argv: readonly string[]): stri
   return words;
 }
 
-function report(
+async function report(
   error: unknown,
   command: Command,
   argv: readonly string[],
   terminal: Terminal,
-): number {
+): Promise<number> {
   if (error instanceof Deno.errors.BrokenPipe) return exit.done.code;
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) {
@@ -129,7 +128,7 @@ function report(
     // Called without a subcommand: the help has been shown in place of a message.
     if (error.code === "commander.help") return exit.usage.code;
   }
-  const known = explain(error, command);
+  const known = await explain(error, command);
   const paint = styles(terminal.errColour);
   const say = (message: string, hints: readonly string[]) => {
     terminal.err(
@@ -156,13 +155,14 @@ function report(
 }
 
 /** The error in the user's words, or undefined for a bug of ours. */
-function explain(error: unknown, command: Command): CommandError | undefined {
+async function explain(error: unknown, command: Command): Promise<CommandError | undefined> {
   if (error instanceof CommandError) return error;
   if (error instanceof CommanderError) return explainWords(error, command);
   if (error instanceof FormatError) {
     return new CommandError(exit.input.code, error.message, [], { cause: error });
   }
-  // core/ has no exit codes; what it refuses is an input that will not do.
+  // What core/ refuses to put together. The class is core's, and core is not loaded for help.
+  const { BootError } = await import("../../core/errors.ts");
   if (error instanceof BootError) {
     return new CommandError(exit.input.code, error.message, [], { cause: error });
   }
