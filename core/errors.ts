@@ -7,6 +7,7 @@
 /** A boot that cannot be set up as asked: too little memory, too long a line, no room. */
 export class BootError extends RangeError {
   /** Tells it from other RangeErrors, in messages. */
+  /** Names the error in messages. */
   override name = "BootError";
   /** What could not be done: "initrd", "command line". */
   readonly what: string;

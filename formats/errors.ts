@@ -19,6 +19,7 @@ export interface Place {
 
 /** The bytes are not what the format says they must be. */
 export class FormatError extends SyntaxError {
+  /** Names the error in messages. */
   override name = "FormatError";
   /** Where it went wrong, as data. */
   readonly place: Place;
@@ -26,6 +27,8 @@ export class FormatError extends SyntaxError {
   readonly problem: string;
 
   /**
+   * Something wrong at a place.
+   *
    * @param place Structure, field and offset in bytes.
    * @param problem What was needed and what was found; no full stop.
    */

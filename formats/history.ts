@@ -147,6 +147,7 @@ export const historyRange = { from: "0.10", to: "7.3" } as const;
 /** A release that cannot be looked up. */
 export class ReleaseError extends RangeError {
   /** Tells it from other RangeErrors, in messages. */
+  /** Names the error in messages. */
   override name = "ReleaseError";
   /** The text given for a release. */
   readonly release: string;

@@ -350,7 +350,7 @@ function readCompat(bytes: Uint8Array, section: PeSection | undefined): PeCompat
  * What a section holds: as many bytes as both its sizes and the file allow.
  * Padding to FileAlignment is thus left out.
  */
-export function sectionBytes(bytes: Uint8Array, section: PeSection): Uint8Array {
+export function peSectionBytes(bytes: Uint8Array, section: PeSection): Uint8Array {
   const { offset, size, virtualSize } = section;
   const length = virtualSize > 0 ? Math.min(size, virtualSize) : size;
   return bytes.subarray(Math.min(offset, bytes.length), Math.min(offset + length, bytes.length));

@@ -4,7 +4,7 @@ import { bzImage } from "../testdata/bzimage_builder.ts";
 import { peImage, signedFields, winCertificate, writeChecksum } from "../testdata/pe_builder.ts";
 import { FormatError } from "./errors.ts";
 import { sizeOf, walk } from "./layout.ts";
-import { decodePe, type Pe, peChecksum, sectionBytes } from "./pe.ts";
+import { decodePe, type Pe, peChecksum, peSectionBytes } from "./pe.ts";
 import {
   coffHeader,
   compatRecord,
@@ -164,14 +164,14 @@ Deno.test("names of more than eight letters come from the string table", () => {
   assert.deepEqual(read(cut).sections.map((s) => s.name), [".text", "/4", "/25"]);
 });
 
-Deno.test("sectionBytes() leaves out the padding", () => {
+Deno.test("peSectionBytes() leaves out the padding", () => {
   const image = peImage({ sections: [{ name: ".cmdline", bytes: "quiet" }] });
   const [section] = read(image).sections;
   assert.ok(section !== undefined);
   assert.equal(section.size, 512);
-  assert.equal(new TextDecoder().decode(sectionBytes(image, section)), "quiet");
-  assert.equal(sectionBytes(image.subarray(0, section.offset + 2), section).length, 2);
-  assert.equal(sectionBytes(image.subarray(0, 10), section).length, 0);
+  assert.equal(new TextDecoder().decode(peSectionBytes(image, section)), "quiet");
+  assert.equal(peSectionBytes(image.subarray(0, section.offset + 2), section).length, 2);
+  assert.equal(peSectionBytes(image.subarray(0, 10), section).length, 0);
 });
 
 Deno.test("sections that overlap or pass the end are complained of", () => {

@@ -14,7 +14,7 @@
 
 import type { Complaint } from "./complaint.ts";
 import { hex } from "./errors.ts";
-import { type Pe, type PeSection, sectionBytes } from "./pe.ts";
+import { type Pe, type PeSection, peSectionBytes } from "./pe.ts";
 import { decodeSbat, type SbatRow } from "./sbat.ts";
 
 /** What each section that a stub knows is for. */
@@ -153,7 +153,7 @@ const LONGEST_TEXT = 256 * 1024;
 
 function readSection(bytes: Uint8Array, section: PeSection, longest: number): UkiSection {
   const name = section.name as UkiSectionName;
-  const content = sectionBytes(bytes, section);
+  const content = peSectionBytes(bytes, section);
   const isText = texts.includes(name) && content.length <= longest;
   return {
     name,
