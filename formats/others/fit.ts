@@ -57,6 +57,10 @@ function findDtb(fdt: Fdt): Finding {
   };
 }
 
+function counted(n: number, thing: string): string {
+  return `${n} ${thing}${n === 1 ? "" : "s"}`;
+}
+
 /** Where an image's data is: in the tree, or behind it by offset or position. */
 function dataOf(image: FdtNode, fdt: Fdt, bytes: Uint8Array): Uint8Array | undefined {
   const inside = property(image, "data")?.value;
@@ -148,7 +152,8 @@ function findFit(fdt: Fdt, images: FdtNode, bytes: Uint8Array, size: number): Fi
   return {
     kind: "FIT",
     title: `U-Boot FIT image${description ? `, ${description}` : ""}, ` +
-      `${images.children.length} images, ${configurations?.children.length ?? 0} configurations`,
+      `${counted(images.children.length, "image")}, ` +
+      counted(configurations?.children.length ?? 0, "configuration"),
     fields,
     hint: architectures.has("x86") || architectures.has("x86_64")
       ? "take the kernel out with dumpimage and look at that"
