@@ -1,0 +1,351 @@
+/**
+ * The two loops of zstd as WebAssembly: symbols of a Huffman code, and sequences
+ * of literals and matches.
+ *
+ * Both read their bits backwards, from the highest set bit of the last byte to
+ * the lowest bit of the first. The 64 bits up to the place of reading are loaded
+ * anew whenever they might not do; a load that reaches below the stream's start
+ * gets bits of something else, which matter only where the stream is damaged,
+ * and then the end is not hit exactly.
+ *
+ * Source: RFC 8878.
+ *
+ * @module
+ */
+
+import type { Code } from "../../wasm/code.ts";
+import { Module } from "../../wasm/module.ts";
+import type { Label, Local } from "../../wasm/types.ts";
+import { type Arena, compiled, DECODER_TABLES } from "./_arena.ts";
+import { copyForward, copyMatch } from "./_copy.ts";
+
+/** How a call ended. */
+export const zstdStatus = {
+  /** As it should. */
+  ended: 0,
+  /** The bits end early, or some are left over. */
+  badBits: 1,
+  /** There are fewer literals than the sequences want. */
+  noLiterals: 2,
+  /** A match lies before the start of the frame, or 0 bytes back. */
+  badDistance: 3,
+  /** The block is longer than a block may be. */
+  tooLong: 4,
+} as const;
+
+/** The decoder; addresses in the memory. */
+export interface ZstdCode {
+  /** Decodes `count` symbols of a Huffman code of up to `bits` bits to `to`. Returns a status. */
+  huffman(start: number, end: number, to: number, count: number, bits: number): number;
+  /**
+   * Decodes and executes sequences.
+   *
+   * @param outEnd How far the output may go.
+   * @param base Where the frame's output starts.
+   * @returns A status.
+   */
+  sequences(start: number, end: number, count: number, outEnd: number, base: number): number;
+  /** Next literal. */
+  readonly literal: { value: number };
+  /** Where the literals end. */
+  readonly literalEnd: { value: number };
+  /** Next byte of output. */
+  readonly out: { value: number };
+  /** The last three distances. */
+  readonly rep0: { value: number };
+  /** The last but one. */
+  readonly rep1: { value: number };
+  /** The one before. */
+  readonly rep2: { value: number };
+  /** Bits of the states of literal lengths. */
+  readonly literalBits: { value: number };
+  /** Bits of the states of distances. */
+  readonly offsetBits: { value: number };
+  /** Bits of the states of match lengths. */
+  readonly matchBits: { value: number };
+}
+
+/**
+ * Where the tables are. An entry of the first three is eight bytes: the next
+ * state's base (16 bits), extra bits of the value (8), bits to be added to the
+ * next state (8), base of the value (32). One of `huffman` is two: bits of the
+ * code, symbol.
+ */
+export const zstdTables = {
+  literalLengths: DECODER_TABLES,
+  matchLengths: DECODER_TABLES + 0x1000,
+  offsets: DECODER_TABLES + 0x2000,
+  huffman: DECODER_TABLES + 0x2800,
+  literals: DECODER_TABLES + 0x3800,
+} as const;
+
+/** Largest block, and largest number of literals in one. */
+export const ZSTD_BLOCK = 0x20000 as const;
+
+/** Bytes of all tables. */
+export const ZSTD_TABLES = 0x3840 + ZSTD_BLOCK;
+
+const cache: { module?: Promise<WebAssembly.Module> } = {};
+
+/** The decoder over an arena's memory. */
+export async function createZstdCode(arena: Arena): Promise<ZstdCode> {
+  const module = await compiled(cache, assembleZstd);
+  const instance = new WebAssembly.Instance(module, { env: { memory: arena.memory } });
+  return instance.exports as unknown as ZstdCode;
+}
+
+/** Writes the module. */
+export function assembleZstd(): Uint8Array<ArrayBuffer> {
+  const m = new Module();
+  m.memory({ min: 1, import: ["env", "memory"] });
+  huffman(m);
+  sequences(m);
+  return m.finish();
+}
+
+/** Bits read backwards. */
+class BackwardBits {
+  readonly #f: Code;
+  readonly #start: Local;
+  readonly #at: Local;
+  readonly #word: Local;
+  readonly #used: Local;
+  readonly #count: Local;
+
+  constructor(f: Code, start: Local) {
+    this.#f = f;
+    this.#start = start;
+    this.#at = f.local("i32");
+    this.#word = f.local("i64");
+    this.#used = f.local("i64");
+    this.#count = f.local("i64");
+  }
+
+  /** Steps over the zeros and the one that pad the last byte; without a one, goes to `bad`. */
+  open(end: Local, bad: Label): void {
+    const f = this.#f;
+    f.localTee(this.#at, f.i32Sub(f.localGet(end), f.i32Const(8)));
+    f.i64Load({ align: 0 }).localTee(this.#word);
+    f.i64Const(56).i64ShrU().i64Eqz().brIf(bad);
+    f.localSet(this.#used, f.i64Add(f.i64Clz(f.localGet(this.#word)), f.i64Const(1)));
+  }
+
+  /** Loads 64 bits again, of which 57 are new; goes to `bad` when the start is far behind. */
+  reload(bad: Label): void {
+    const f = this.#f;
+    f.i32Sub(
+      f.localGet(this.#at),
+      f.i32WrapI64(f.i64ShrU(f.localGet(this.#used), f.i64Const(3))),
+    );
+    f.localTee(this.#at);
+    f.i32Sub(f.localGet(this.#start), f.i32Const(8)).i32LtS().brIf(bad);
+    f.localSet(this.#used, f.i64And(f.localGet(this.#used), f.i64Const(7)));
+    f.localSet(this.#word, f.i64Load({ align: 0 }, f.localGet(this.#at)));
+  }
+
+  /** Puts the bits to come on the stack, the next one on top. */
+  peek(): Code {
+    const f = this.#f;
+    return f.i64Shl(f.localGet(this.#word), f.localGet(this.#used));
+  }
+
+  /** Steps over as many bits as are on the stack. */
+  skip(): void {
+    const f = this.#f;
+    f.localGet(this.#used).i64Add().localSet(this.#used);
+  }
+
+  /** Puts as many bits on the stack as the number on the stack says, up to 57. */
+  take(): Code {
+    const f = this.#f;
+    f.localSet(this.#count);
+    this.peek().i64Const(1).i64ShrU();
+    f.i64Sub(f.i64Const(63), f.localGet(this.#count)).i64ShrU();
+    f.localGet(this.#count);
+    this.skip();
+    return f;
+  }
+
+  /** Leaves on the stack whether bits are left over or were read beyond the start. */
+  isNotAtStart(): void {
+    const f = this.#f;
+    f.i32Sub(f.localGet(this.#at), f.localGet(this.#start)).i32Const(3).i32Shl();
+    f.i32Const(64).i32Add().i32Sub(f.i32WrapI64(f.localGet(this.#used)));
+  }
+}
+
+function huffman(m: Module): void {
+  const { code: f, params: [start, end, to, count, bits] } = m.func({
+    params: ["i32", "i32", "i32", "i32", "i32"],
+    results: ["i32"],
+    export: "huffman",
+  });
+  const shift = f.local("i64");
+  const entry = f.local("i32");
+  const reader = new BackwardBits(f, start);
+  const symbol = (): void => {
+    reader.peek().localGet(shift).i64ShrU().i32WrapI64();
+    f.i32Const(1).i32Shl().i32Load16U(zstdTables.huffman).localSet(entry);
+    f.i32Store8(0, f.localGet(to), f.i32ShrU(f.localGet(entry), f.i32Const(8)));
+    f.localSet(to, f.i32Add(f.localGet(to), f.i32Const(1)));
+    f.i64ExtendI32U(f.i32And(f.localGet(entry), f.i32Const(0xff)));
+    reader.skip();
+  };
+
+  const bad = f.block();
+  f.localSet(shift, f.i64ExtendI32U(f.i32Sub(f.i32Const(64), f.localGet(bits))));
+  reader.open(end, bad);
+  // Five symbols of eleven bits are less than the 57 that a load gives.
+  for (const step of [5, 1]) {
+    const done = f.block();
+    const again = f.loop();
+    f.brIf(done, f.i32LtU(f.localGet(count), f.i32Const(step)));
+    reader.reload(bad);
+    for (let i = 0; i < step; i++) symbol();
+    f.localSet(count, f.i32Sub(f.localGet(count), f.i32Const(step)));
+    f.br(again).end(again).end(done);
+  }
+  reader.isNotAtStart();
+  f.brIf(bad);
+  f.i32Const(zstdStatus.ended).return().end(bad);
+  f.i32Const(zstdStatus.badBits);
+}
+
+function sequences(m: Module): void {
+  const shared = (name: string) => m.global({ type: "i32", mutable: true, export: name });
+  const globalLiteral = shared("literal");
+  const globalLiteralEnd = shared("literalEnd");
+  const globalOut = shared("out");
+  const globalReps = [shared("rep0"), shared("rep1"), shared("rep2")] as const;
+  const stateBits = [shared("literalBits"), shared("offsetBits"), shared("matchBits")] as const;
+
+  const { code: f, params: [start, end, count, outEnd, base] } = m.func({
+    params: ["i32", "i32", "i32", "i32", "i32"],
+    results: ["i32"],
+    export: "sequences",
+  });
+  const local = (): Local => f.local("i32");
+  const wide = (): Local => f.local("i64");
+  const [literal, literalEnd, out, status, from] = [local(), local(), local(), local(), local()];
+  const [rep0, rep1, rep2] = [local(), local(), local()];
+  const [literalState, offsetState, matchState] = [local(), local(), local()];
+  const [literalEntry, offsetEntry, matchEntry] = [wide(), wide(), wide()];
+  const [literals, distance, length] = [local(), local(), local()];
+  const bits = new BackwardBits(f, start);
+
+  f.localSet(literal, f.globalGet(globalLiteral)).localSet(out, f.globalGet(globalOut));
+  f.localSet(literalEnd, f.globalGet(globalLiteralEnd));
+  [rep0, rep1, rep2].forEach((rep, i) => f.globalGet(globalReps[i] ?? globalOut).localSet(rep));
+  f.localSet(status, f.i32Const(zstdStatus.badBits));
+
+  const leave = f.block();
+  bits.open(end, leave);
+  bits.reload(leave);
+  for (
+    const [state, size] of [
+      [literalState, stateBits[0]],
+      [offsetState, stateBits[1]],
+      [matchState, stateBits[2]],
+    ] as const
+  ) {
+    f.i64ExtendI32U(f.globalGet(size));
+    bits.take().i32WrapI64().localSet(state);
+  }
+
+  const next = f.loop();
+  const entryOf = (state: Local, table: number, entry: Local): void => {
+    f.localSet(entry, f.i64Load(table, f.i32Shl(f.localGet(state), f.i32Const(3))));
+  };
+  entryOf(offsetState, zstdTables.offsets, offsetEntry);
+  entryOf(matchState, zstdTables.matchLengths, matchEntry);
+  entryOf(literalState, zstdTables.literalLengths, literalEntry);
+
+  /** The entry's value: its base and its extra bits. */
+  const value = (entry: Local, to: Local): void => {
+    f.i64And(f.i64ShrU(f.localGet(entry), f.i64Const(16)), f.i64Const(0xff));
+    bits.take().i32WrapI64();
+    f.i32WrapI64(f.i64ShrU(f.localGet(entry), f.i64Const(32))).i32Add().localSet(to);
+  };
+  const move = (entry: Local, state: Local): void => {
+    f.i64And(f.i64ShrU(f.localGet(entry), f.i64Const(24)), f.i64Const(0xff));
+    bits.take().i32WrapI64();
+    f.i32And(f.i32WrapI64(f.localGet(entry)), f.i32Const(0xffff)).i32Add().localSet(state);
+  };
+  bits.reload(leave);
+  value(offsetEntry, distance);
+  value(matchEntry, length);
+  bits.reload(leave);
+  value(literalEntry, literals);
+  f.localTee(count, f.i32Sub(f.localGet(count), f.i32Const(1)));
+  const goesOn = f.if();
+  move(literalEntry, literalState);
+  move(matchEntry, matchState);
+  move(offsetEntry, offsetState);
+  f.end(goesOn);
+
+  recentOrNew();
+
+  const enoughLiterals = f.block();
+  f.i32Sub(f.localGet(literalEnd), f.localGet(literal)).localGet(literals).i32GeU();
+  f.brIf(enoughLiterals);
+  leaveWith(zstdStatus.noLiterals);
+  f.end(enoughLiterals);
+  const room = f.block();
+  f.i32Sub(f.localGet(outEnd), f.localGet(out));
+  f.i32Add(f.localGet(literals), f.localGet(length)).i32GeU().brIf(room);
+  leaveWith(zstdStatus.tooLong);
+  f.end(room);
+  const some = f.block();
+  f.brIf(some, f.i32Eqz(f.localGet(literals)));
+  f.localSet(from, f.localGet(literal));
+  f.localSet(literal, f.i32Add(f.localGet(literal), f.localGet(literals)));
+  copyForward(f, out, from, literals);
+  f.end(some);
+
+  const near = f.block();
+  f.i32Sub(f.localGet(distance), f.i32Const(1));
+  f.i32Sub(f.localGet(out), f.localGet(base)).i32LtU().brIf(near);
+  leaveWith(zstdStatus.badDistance);
+  f.end(near);
+  copyMatch(f, out, distance, length, from);
+  f.brIf(next, f.localGet(count)).end(next);
+
+  f.localSet(status, f.i32Const(zstdStatus.badBits));
+  bits.isNotAtStart();
+  f.brIf(leave);
+  f.localSet(status, f.i32Const(zstdStatus.ended)).end(leave);
+  f.globalSet(globalLiteral, f.localGet(literal)).globalSet(globalOut, f.localGet(out));
+  [rep0, rep1, rep2].forEach((rep, i) => f.localGet(rep).globalSet(globalReps[i] ?? globalOut));
+  f.localGet(status);
+
+  function leaveWith(value: number): void {
+    f.localSet(status, f.i32Const(value)).br(leave);
+  }
+
+  /**
+   * A distance of 1 to 3 names one of the last three; without literals before the
+   * match the names shift by one, and the last one means "one less than the
+   * latest".
+   */
+  function recentOrNew(): void {
+    const done = f.block();
+    const isNew = f.block();
+    f.brIf(isNew, f.i32GtU(f.localGet(distance), f.i32Const(3)));
+    f.i32Sub(f.localGet(distance), f.i32Eqz(f.i32Eqz(f.localGet(literals)))).localSet(distance);
+    // Now 0 to 3: the latest, the one before, the third, the latest less one.
+    const isLatest = f.block();
+    f.brIf(isLatest, f.i32Eqz(f.localGet(distance)));
+    f.localGet(rep1);
+    f.localGet(rep2).i32Sub(f.localGet(rep0), f.i32Const(1));
+    f.i32Eq(f.localGet(distance), f.i32Const(2)).select();
+    f.i32Eq(f.localGet(distance), f.i32Const(1)).select().localSet(from);
+    f.localGet(rep2).localGet(rep1);
+    f.i32Eq(f.localGet(distance), f.i32Const(1)).select().localSet(rep2);
+    f.localSet(rep1, f.localGet(rep0)).localSet(rep0, f.localGet(from));
+    f.end(isLatest);
+    f.localSet(distance, f.localGet(rep0)).br(done).end(isNew);
+    f.localSet(rep2, f.localGet(rep1)).localSet(rep1, f.localGet(rep0));
+    f.localTee(rep0, f.i32Sub(f.localGet(distance), f.i32Const(3))).localSet(distance);
+    f.end(done);
+  }
+}
