@@ -17,7 +17,8 @@
 import type { E820Entry } from "../formats/boot_params.ts";
 import { type FoundHeader, type PlatformType, platformTypes } from "../formats/setup_header.ts";
 import { BootError } from "./errors.ts";
-import { type Cargo, Handover, type Kernel, type PlacedSetupData } from "./loaders/handover.ts";
+import type { Cargo, Kernel, PlacedSetupData } from "./loaders/cargo.ts";
+import { Handover } from "./loaders/handover.ts";
 import { type LoaderName, loaderNames, loaders } from "./loaders/mod.ts";
 import { pcMemoryMap, type Placement } from "./memory_plan.ts";
 import type { ZeroPageField } from "./page_writer.ts";

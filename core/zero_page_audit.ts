@@ -25,7 +25,7 @@ import {
   setupHeader,
   showProtocol,
 } from "../formats/setup_header.ts";
-import { CMDLINE_SIZE, INITRD_ADDR_MAX } from "./loaders/handover.ts";
+import { CMDLINE_SIZE, INITRD_ADDR_MAX } from "./loaders/cargo.ts";
 import { runAddress } from "./run_address.ts";
 import type { ZeroPage } from "./zero_page.ts";
 

@@ -71,7 +71,12 @@ export const istInfo = {
   name: "ist_info",
   size: 16,
   fields: {
-    signature: { at: 0x00, type: "u32", doc: "EAX of the BIOS's answer; 0 not asked." },
+    signature: {
+      at: 0x00,
+      type: "u32",
+      doc: "EAX of the BIOS's answer; 0 not asked.",
+      show: (n: number): string => showIst(n),
+    },
     command: { at: 0x04, type: "u32", doc: "EBX of the answer: SMI port and command byte." },
     event: { at: 0x08, type: "u32", doc: "ECX of the answer: SMI event port." },
     perf_level: { at: 0x0c, type: "u32", doc: "EDX of the answer: performance level." },
@@ -475,6 +480,12 @@ export function showVersionBasis(params: BootParams): string {
     case "none":
       return 'no version and no "HdrS"';
   }
+}
+
+/** A BIOS that lacks a call of int 15h says so by 0x86 in AH. */
+function showIst(signature: number): string {
+  if (signature === 0) return "not asked";
+  return (signature >> 8 & 0xff) === 0x86 ? "the BIOS has no such call" : hex(signature, 8);
 }
 
 function showEdid(bytes: Uint8Array): string {

@@ -14,7 +14,7 @@
  * @module
  */
 
-import type { HistoryData } from "./history.ts";
+import type { HistoryData } from "./history_data.ts";
 
 /** All that is known. */
 export const historyData: HistoryData = {

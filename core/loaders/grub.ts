@@ -8,7 +8,8 @@
 import { HEADER_LIMIT } from "../../formats/boot_params.ts";
 import { hex } from "../../formats/errors.ts";
 import { BootError } from "../errors.ts";
-import { type Handover, INITRD_ADDR_MAX } from "./handover.ts";
+import { INITRD_ADDR_MAX } from "./cargo.ts";
+import type { Handover } from "./handover.ts";
 import type { Loader } from "./loader.ts";
 
 /** Kernels of 2.2 and 2.3 go wrong at the end of memory: it stays clear of that. */
