@@ -69,43 +69,53 @@ export async function findBuiltinInitramfs(
   const end = section === undefined
     ? bytes.length
     : Math.min(bytes.length, Number(section.offset) + Number(section.size));
-  let tries = 0;
-  for (const at of candidates(bytes, start, end)) {
-    let length: number | undefined;
-    try {
-      if (recogniseCpio(bytes, at) !== undefined) {
-        length = sizeBehind(bytes, at, plainLengths(bytes, at));
-      } else if (tries++ < MOST_TRIES) {
-        length = sizeBehind(bytes, at, await packedLengths(bytes.subarray(at), limit));
+  // Plain ones first: they cost next to nothing to look at, and are what most kernels have.
+  for (const isPacked of [false, true]) {
+    let tries = 0;
+    for (const at of candidates(bytes, start, end, isPacked)) {
+      if (isPacked && tries++ === MOST_TRIES) break;
+      try {
+        const length = sizeBehind(
+          bytes,
+          at,
+          isPacked ? await packedLengths(bytes.subarray(at), limit) : plainLengths(bytes, at),
+        );
+        if (length === undefined) continue;
+        const initramfs = await openInitramfs(bytes.subarray(at, at + length), { limit });
+        const rule = `a cpio archive with its size, ${length}, in the word behind it`;
+        return { offset: at, length, rule, initramfs };
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
       }
-      if (length === undefined) continue;
-      const initramfs = await openInitramfs(bytes.subarray(at, at + length), { limit });
-      const rule = `a cpio archive with its size, ${length}, in the word behind it`;
-      return { offset: at, length, rule, initramfs };
-    } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
     }
   }
   return undefined;
 }
 
-/** The words that cpio and compressed streams start with. */
-const wholeWords = [0x37303730, 0x587a37fd, 0x4f5a4c89, 0x184c2102, 0xfd2fb528];
+/** "0707" as a word. */
+const CPIO = 0x37303730;
+/** The words that compressed streams start with. */
+const wholeWords = [0x587a37fd, 0x4f5a4c89, 0x184c2102, 0xfd2fb528];
 /** gzip with deflate, bzip2, lzma: three bytes of magic. */
 const threeBytes = [0x088b1f, 0x685a42, 0x00005d];
 /** "IKCF", of the mark eight bytes before the configuration, which is in gzip too. */
 const IKCF = 0x46434b49;
 
-/** Every fourth byte at which an archive may start. */
-function* candidates(bytes: Uint8Array, start: number, end: number): Generator<number> {
+/** Every fourth byte at which a plain or a compressed archive may start. */
+function* candidates(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  isPacked: boolean,
+): Generator<number> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = start; at + 16 <= end; at += 4) {
     const word = view.getUint32(at, true);
-    if (word === 0 || (!wholeWords.includes(word) && !threeBytes.includes(word & 0xffffff))) {
+    if (!isPacked) {
+      if (word === CPIO && recogniseCpio(bytes, at) !== undefined) yield at;
       continue;
     }
-    if (recogniseCpio(bytes, at) !== undefined) {
-      yield at;
+    if (word === 0 || (!wholeWords.includes(word) && !threeBytes.includes(word & 0xffffff))) {
       continue;
     }
     const format = recogniseCompression(bytes, at);

@@ -93,7 +93,12 @@ export const extendedSignature = {
   name: "extended_signature",
   size: 12,
   fields: {
-    sig: { at: 0, type: "u32", doc: "CPUID signature.", show: (n: number): string => showSignature(n) },
+    sig: {
+      at: 0,
+      type: "u32",
+      doc: "CPUID signature.",
+      show: (n: number): string => showSignature(n),
+    },
     pf: { at: 4, type: "u32", doc: "Platforms, a bit each." },
     cksum: { at: 8, type: "u32", doc: "Checksum as if these were the header's." },
   },
