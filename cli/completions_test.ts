@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "fflate";
+import { judgePlatforms } from "../core/evidence.ts";
+import { inspect } from "../core/inspection.ts";
+import { fieldOf, inspectionJson } from "../core/json.ts";
+import { bzImage } from "../testdata/bzimage_builder.ts";
+import { elf } from "../testdata/elf_builder.ts";
 import { completionsFor } from "./completions.ts";
 import { commandsOf, offers, wordsOf } from "./completions/model.ts";
-import { type Vocabulary, vocabulary } from "./completions/vocabulary.ts";
+import { documentFields, type Vocabulary, vocabulary } from "./completions/vocabulary.ts";
 import { type Shell, shells, zeropage } from "./program.ts";
 
 /** Few words, so that the scripts can be read as a whole. */
@@ -66,6 +72,17 @@ Deno.test("what this release knows is in the completions", async () => {
   assert.ok(known.settable.includes("vid_mode"));
   assert.ok(known.structs.includes("boot_params"));
   assert.ok(known.sections.includes("setup_header"));
+});
+
+Deno.test("every field path offered is in the document of some image", async () => {
+  const kernel = elf();
+  // gzip's own last word is the uncompressed size.
+  const image = bzImage({ payload: gzipSync(kernel) });
+  const inspection = await inspect("bzImage", image);
+  const document = inspectionJson(inspection, await judgePlatforms(inspection));
+  for (const path of documentFields) {
+    assert.notEqual(fieldOf(document, path), undefined, path);
+  }
 });
 
 for (const shell of shells) {
