@@ -57,10 +57,12 @@ export type Decoder = (bytes: Uint8Array, bounds: Bounds) => Promise<Decompresse
 export const defaultLimit = 0x4000_0000 as const;
 
 /** Where each format's decoder is. */
-const decoders: Readonly<Record<string, () => Promise<Decoder>>> = {
+const decoders: Readonly<Record<Exclude<Compression, "none">, () => Promise<Decoder>>> = {
   gzip: async () => (await import("./gzip.ts")).decodeGzip,
+  bzip2: async () => (await import("./bzip2.ts")).decodeBzip2,
   lzma: async () => (await import("./lzma.ts")).decodeLzma,
   xz: async () => (await import("./xz.ts")).decodeXz,
+  lzo: async () => (await import("./lzo.ts")).decodeLzo,
   lz4: async () => (await import("./lz4.ts")).decodeLz4,
   zstd: async () => (await import("./zstd.ts")).decodeZstd,
 };
@@ -86,7 +88,7 @@ export async function decompress(
     if (bytes.length > limit) throw tooLong("payload", bytes.length, limit);
     return { bytes, consumed: bytes.length, checks: [], parameters: {} };
   }
-  const decode = await (decoders[format] as () => Promise<Decoder>)();
+  const decode = await decoders[format]();
   return await decode(bytes, {
     limit,
     ...(size === undefined ? {} : { size }),
@@ -110,11 +112,12 @@ export function checkFailed(
   check: string,
   needed: number | bigint | string,
   found: number | bigint | string,
+  of = "result",
 ): FormatError {
   const show = (value: number | bigint | string): string =>
     typeof value === "string" ? value : hex(value, typeof value === "bigint" ? 16 : 8);
   return new FormatError(
     { structure, offset },
-    `${check} of the result needs to be ${show(needed)}, found ${show(found)}`,
+    `${check} of the ${of} needs to be ${show(needed)}, found ${show(found)}`,
   );
 }
