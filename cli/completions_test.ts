@@ -17,7 +17,7 @@ const words: Vocabulary = {
   loaders: ["zeropage", "qemu", "grub", "gujin"],
   sections: ["setup_header", "kernel_info", "elf"],
   fields: ["protocol", "setup_header.version", "boot_params.e820_table[0].addr"],
-  settable: ["vid_mode", "screen_info.orig_x", "e820_table[0].addr"],
+  settable: ["setup_header.vid_mode", "boot_params.e820_table[0].addr"],
   parts: ["vmlinux", "payload"],
   structs: ["boot_params", "setup_header"],
   shells,
@@ -69,7 +69,7 @@ Deno.test("what this release knows is in the completions", async () => {
   assert.ok(known.fields.includes("setup_header.setup_sects"));
   assert.ok(known.fields.includes("boot_params.e820_table[0].addr"));
   assert.ok(!known.fields.some((field) => /_pad|\[1\]/.test(field)));
-  assert.ok(known.settable.includes("vid_mode"));
+  assert.ok(known.settable.includes("setup_header.vid_mode"));
   assert.ok(known.structs.includes("boot_params"));
   assert.ok(known.sections.includes("setup_header"));
 });
@@ -108,7 +108,7 @@ const cases: readonly (readonly [line: string, offered: readonly string[]])[] = 
   ["bootinfo --section setup", ["setup_header"]],
   ["bootinfo --field boot_params.", ["boot_params.e820_table[0].addr"]],
   ["bootinfo --all --extract p", ["payload"]],
-  ["bootinfo --set vid", ["vid_mode="]],
+  ["bootinfo --set setup", ["setup_header.vid_mode="]],
   ["bootinfo --color ", ["auto", "always", "never"]],
   ["bootinfo --btf ", ["boot_params", "setup_header"]],
   ["bootdiff --loader g", ["grub", "gujin"]],

@@ -23,7 +23,7 @@ export interface Vocabulary {
   readonly sections: readonly string[];
   /** Paths that `--field` takes: those of the JSON document. */
   readonly fields: readonly string[];
-  /** Fields that `--set` takes. */
+  /** Fields that `--set` takes, as the view of the page names them. */
   readonly settable: readonly string[];
   /** Names that `--extract` takes. */
   readonly parts: readonly string[];
@@ -83,8 +83,10 @@ export async function vocabulary(): Promise<Vocabulary> {
       ...under("kernel_info", kernelInfo),
       ...under("boot_params", bootParams),
     ],
-    // The header's fields go by their own name, the others by their path in the page.
-    settable: pathsOf(bootParams).map((path) => path.replace(/^hdr\./, "")),
+    settable: [
+      ...under("setup_header", setupHeader),
+      ...under("boot_params", bootParams).filter((path) => !path.startsWith("boot_params.hdr.")),
+    ],
     parts,
     structs: [...new Set([...structsOf(bootParams), "task_struct", "page"])],
     shells,

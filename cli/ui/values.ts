@@ -32,7 +32,7 @@ export function parseSize(text: string): number {
 
 /** A field and the value to give it, as they stand on the command line. */
 export interface Assignment {
-  /** The kernel's name of the field, or a path such as `screen_info.orig_x`. */
+  /** Path of the field: `setup_header.vid_mode`, `boot_params.screen_info.orig_x`. */
   readonly field: string;
   /** The value as text. */
   readonly value: string;
@@ -42,7 +42,9 @@ export interface Assignment {
 export function parseAssignment(text: string): Assignment {
   const at = text.indexOf("=");
   if (at < 1) {
-    throw new UsageError(`"${text}" sets no field`, ["Wanted: FIELD=VALUE, as in vid_mode=0x317."]);
+    throw new UsageError(`"${text}" sets no field`, [
+      "Wanted: FIELD=VALUE, as in setup_header.vid_mode=0x317.",
+    ]);
   }
   return { field: text.slice(0, at).trim(), value: text.slice(at + 1).trim() };
 }
