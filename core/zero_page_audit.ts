@@ -166,8 +166,8 @@ const rules: Readonly<Record<string, Judge>> = {
         if (!isThere || row.direction === "write" || row.direction === "modify") continue;
         const [was, is] = [bytesAt(image.bytes, row), bytesAt(page, row)];
         if (!differ(was, is)) continue;
-        // Byte 0x1ff once said whether there is a PS/2 mouse; clearing it hurts nobody.
-        const isMouse = name === "boot_flag" && was[0] === is[0];
+        // Its upper byte once said whether there is a PS/2 mouse; clearing it hurts nobody.
+        const isMouse = name === "boot_flag" && is[1] === 0;
         yield [
           row.at,
           `setup_header.${name}: the image says ${showBytes(was)}, the page ${showBytes(is)}`,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { bzImage } from "../testdata/bzimage_builder.ts";
+import { grubPage, grubPageAddress } from "../testdata/grub_zero_page.ts";
 import { qemuImageHeader, qemuImageSize, qemuPage } from "../testdata/qemu_zero_page.ts";
 import { decodeBootParams } from "../formats/boot_params.ts";
 import { hex } from "../formats/errors.ts";
@@ -140,25 +141,38 @@ for (const loader of loaderNames) {
   });
 }
 
-Deno.test("the page QEMU's guest got is the page we build for QEMU, less the BIOS's answers", () => {
-  const unhex = (text: string): Uint8Array =>
-    Uint8Array.from(text.match(/../g) ?? [], (two) => parseInt(two, 16));
+const unhex = (text: string): Uint8Array =>
+  Uint8Array.from(text.match(/../g) ?? [], (two) => parseInt(two, 16));
+
+/** The image both dumps are of, as far as a loader reads it. */
+function dumpedImage(): Image {
   const bytes = new Uint8Array(qemuImageSize);
   bytes.set(unhex(qemuImageHeader), 0x1f1);
   bytes.fill(0xff, 0x1ec, 0x1f1);
-  const real = new Uint8Array(4096);
-  for (const [at, text] of qemuPage) real.set(unhex(text), at);
-  const { page, fields, placements } = buildZeroPage({
-    image: imageOf(bytes),
+  return imageOf(bytes);
+}
+
+function pageOfRuns(runs: typeof qemuPage): Uint8Array {
+  const page = new Uint8Array(4096);
+  for (const [at, text] of runs) page.set(unhex(text), at);
+  return page;
+}
+
+/** Paths of the fields in which a built page is not the dumped one. */
+const differing = ({ page, fields }: ZeroPage, real: Uint8Array): string[] =>
+  fields
+    .filter(({ at, size }) => page.subarray(at, at + size).some((byte, i) => byte !== real[at + i]))
+    .map(({ path }) => path);
+
+Deno.test("the page QEMU's guest got is the page we build for QEMU, less the BIOS's answers", () => {
+  const zeroPage = buildZeroPage({
+    image: dumpedImage(),
     memory,
     commandLine: "console=ttyS0 zeropage",
     initrd: { size: 100_000 },
     loader: "qemu",
   });
-  const differing = fields
-    .filter(({ at, size }) => page.subarray(at, at + size).some((byte, i) => byte !== real[at + i]))
-    .map(({ path }) => path);
-  assert.deepEqual(differing, [
+  assert.deepEqual(differing(zeroPage, pageOfRuns(qemuPage)), [
     "boot_params.screen_info.orig_y", // where SeaBIOS's own lines left the cursor
     "boot_params.ist_info.signature", // what int 15h AX=e980h left: no such call
     "boot_params.ist_info.perf_level",
@@ -168,7 +182,25 @@ Deno.test("the page QEMU's guest got is the page we build for QEMU, less the BIO
     "boot_params.e820_table[6].size",
     "boot_params.e820_table[6].type",
   ]);
-  assert.equal(placements.find(({ what }) => what === "initrd")?.address, 0x1ffc_7000n);
+  const initrd = zeroPage.placements.find(({ what }) => what === "initrd");
+  assert.equal(initrd?.address, 0x1ffc_7000n);
+});
+
+Deno.test("the page GRUB made is the page we build for GRUB, on its firmware's map", () => {
+  const real = pageOfRuns(grubPage);
+  const { e820, ramdisk } = decodeBootParams(real);
+  const zeroPage = buildZeroPage({
+    image: dumpedImage(),
+    memory,
+    memoryMap: e820,
+    commandLine: "BOOT_IMAGE=/boot/vmlinuz console=ttyS0 zeropage",
+    initrd: ramdisk, // its place depends on what GRUB has in memory itself
+    loader: "grub",
+  });
+  assert.equal(zeroPage.address, BigInt(grubPageAddress));
+  assert.equal(zeroPage.entries[0]?.address, 0x100_0000n);
+  // Only the cursor is elsewhere.
+  assert.deepEqual(differing(zeroPage, real), ["boot_params.screen_info.orig_y"]);
 });
 
 Deno.test("Firecracker's map is the one its guest shows", () => {

@@ -8,7 +8,7 @@
 import { HEADER_LIMIT } from "../../formats/boot_params.ts";
 import { hex } from "../../formats/errors.ts";
 import { BootError } from "../errors.ts";
-import { INITRD_ADDR_MAX } from "./cargo.ts";
+import { CMDLINE_SIZE, INITRD_ADDR_MAX } from "./cargo.ts";
 import type { Handover } from "./handover.ts";
 import type { Loader } from "./loader.ts";
 
@@ -20,13 +20,14 @@ const REAL_MODE_END = 0x9_0000n;
 /** The row. */
 export const grub: Loader = {
   title: "GRUB 2, linux",
-  source: "grub-core/loader/i386/linux.c",
+  source: "a page dumped at the kernel's entry under GRUB 2.06; grub-core/loader/i386/linux.c",
   quirks: [
     "says 32 MiB in ext_mem_k and alt_mem_k on every machine",
     "writes the command line's place for old kernels too, offset 0x1000",
     "sets CAN_USE_HEAP and heap_end_ptr, though it skips the setup code",
     "root_dev is 0x0100 with an initrd",
-    'clears byte 0x1ff, the upper half of boot_flag, as "no PS/2 mouse"',
+    "clears boot_flag, whose upper byte once said whether there is a PS/2 mouse",
+    "puts the initrd as high as its own memory leaves room; here that is not known",
     "puts BOOT_IMAGE= and the file's name before the command line, which is not done here",
   ],
   loadsElf: false,
@@ -39,20 +40,22 @@ export const grub: Loader = {
       throw new BootError("setup header", `an end at ${hex(HEADER_LIMIT)} or below`, end);
     }
     boot.checkCommandLine();
-    const size = boot.toPage(0x1000n + boot.commandLineSize);
+    // One page for the memory map; and never less than the setup code would need.
+    const setup = boot.toPage(BigInt((boot.header.setup_sects ?? 0) * 512));
+    const room = setup > 0x2000n ? setup : 0x2000n;
     boot.placePage({
-      size,
+      size: room + BigInt(boot.header.cmdline_size ?? CMDLINE_SIZE) + 1n,
       align: 0x1000n,
       below: REAL_MODE_END,
       highest: true,
-      why: "page and command line in one piece below 0x90000",
+      why: "page, map and command line in one piece below 0x90000",
     });
-    boot.commandLineAddress = boot.pageAddress + 0x1000n;
+    boot.commandLineAddress = boot.pageAddress + room;
     boot.copyHeader();
     boot.placeKernel({ why: "its preferred address, else where its alignment allows" });
     boot.enterProtected({ only32: true });
     boot.set("code32_start", boot.kernelAddress.load);
-    boot.page.write(0x1ff, Uint8Array.of(0), "loader");
+    boot.set("boot_flag", 0);
 
     boot.set("type_of_loader", 0x72);
     boot.pointToOldCommandLine(0x1000n);
@@ -62,6 +65,7 @@ export const grub: Loader = {
     boot.setParam("screen_info.ext_mem_k", 32 * 1024);
     boot.setParam("alt_mem_k", 32 * 1024);
     boot.writeTextScreen();
+    boot.setParam("screen_info.orig_video_mode", 3);
 
     const own = INITRD_ADDR_MAX + 1n;
     const below = boot.initrdLimit < own ? boot.initrdLimit : own;

@@ -44,6 +44,7 @@ export const qemu: Loader = {
     "enters by the 16-bit setup code, which fills in the page from BIOS calls",
     "keeps the top 128 KiB below the device hole for ACPI tables, and the initrd out of them",
     "reads vga= out of the command line itself",
+    "with an AMD processor its map has a reserved range below 1 TiB more, not shown here",
   ],
   loadsElf: false,
   map: seabiosMap,
