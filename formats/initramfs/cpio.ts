@@ -46,6 +46,9 @@ export const TRAILER = "TRAILER!!!";
 /** Longest name the kernel takes, its NUL included; PATH_MAX. */
 export const PATH_MAX = 4096;
 
+/** Most names of one file that a member lists; `nlink` tells how many there are. */
+const MOST_LINKS = 32;
+
 /** A device number in its two parts. */
 export interface Device {
   /** Which driver. */
@@ -94,7 +97,7 @@ export interface CpioMember {
   readonly contents: Extent;
   /** Where a symbolic link points; absent for all others. */
   readonly target?: string;
-  /** The other names of the same file; absent where there are none. */
+  /** The other names of the same file, of very many the first; absent where there are none. */
   readonly links?: readonly string[];
 }
 
@@ -235,22 +238,11 @@ export function decodeCpio(bytes: Uint8Array, at = 0): CpioArchive {
       rdev: { major: read(rows.c_rdevmajor), minor: read(rows.c_rdevminor) },
       check: read(rows.c_chksum),
     };
-    const numbers = [
-      namesize,
-      record.mode,
-      record.uid,
-      record.gid,
-      record.nlink,
-      record.mtime,
-      size,
-      record.ino,
-      record.dev.major,
-      record.dev.minor,
-      record.rdev.major,
-      record.rdev.minor,
-      record.check,
-    ];
-    if (numbers.some(Number.isNaN)) {
+    // One that is none makes the sum none.
+    const sum = namesize + size + record.mode + record.uid + record.gid + record.nlink +
+      record.mtime + record.ino + record.check + record.dev.major + record.dev.minor +
+      record.rdev.major + record.rdev.minor;
+    if (Number.isNaN(sum)) {
       complain("error", header, "bad-number", "a number in the header is not 8 hexadecimal digits");
       break;
     }
@@ -372,12 +364,13 @@ function withHardLinks(members: readonly CpioMember[]): readonly CpioMember[] {
     if (names.length < 2) continue;
     const contents = names.findLast((name) => name.size > 0)?.contents;
     const all = names.map(({ name }) => name);
+    // One list for all where a file has very many names: lists of each would grow by the square.
+    const first = all.slice(0, MOST_LINKS);
     for (const [i, name] of names.entries()) {
       resolved.set(name, {
         ...name,
         contents: contents ?? name.contents,
-        // A file with very many names is told its number by nlink; the list is for people.
-        links: all.length <= 64 ? all.toSpliced(i, 1) : all.slice(0, 64),
+        links: all.length <= MOST_LINKS ? all.toSpliced(i, 1) : first,
       });
     }
   }
