@@ -188,3 +188,23 @@ Deno.test("an input that may not be read says which permission is missing", asyn
     "bootinfo: deno.json: may not be read: Deno was started without --allow-read\n",
   );
 });
+
+Deno.test({
+  name: "a file that Deno guards comes with the way around, which needs no permission",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const path = "/proc/version";
+    const child = entry("bootinfo", [path], ["--allow-read"]).spawn();
+    await child.stdin.close();
+    const { code, stderr } = await child.output();
+    assert.equal(code, 3);
+    assert.equal(
+      new TextDecoder().decode(stderr),
+      [
+        `bootinfo: ${path}: may not be read: Deno guards it, whatever else is allowed`,
+        `  Hand it over instead: bootinfo - < ${path}`,
+        "",
+      ].join("\n"),
+    );
+  },
+});

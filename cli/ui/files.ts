@@ -177,6 +177,13 @@ function fileError(path: string, error: unknown, verb: "read" | "written"): unkn
   if (error instanceof Deno.errors.NotADirectory) return of("a part of the path is not a folder");
   if (error instanceof Deno.errors.PermissionDenied) return of(`may not be ${verb}`);
   if (error instanceof Deno.errors.NotCapable) {
+    // Files of /proc and /sys: no --allow-read opens them, only --allow-all. Standard input needs
+    // neither.
+    if (/--allow-all/.test(error.message)) {
+      const hint = verb === "read" ? [`Hand it over instead: bootinfo - < ${path}`] : [];
+      const problem = `may not be ${verb}: Deno guards it, whatever else is allowed`;
+      return new InputError(path, problem, hint, { cause: error });
+    }
     return of(`may not be ${verb}: Deno was started without --allow-${flag}`);
   }
   if (error instanceof RangeError) return of("is too large for this machine's memory");
