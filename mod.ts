@@ -33,12 +33,8 @@ export * from "./core/platforms/unnumbered.ts";
 export * from "./core/zero_page.ts";
 export * from "./core/loaders/mod.ts";
 export * from "./core/loaders/loader.ts";
-export {
-  type Cargo,
-  Handover,
-  type Kernel as HandoverKernel,
-  type PlacedSetupData,
-} from "./core/loaders/handover.ts";
+export type { Cargo, Kernel as HandoverKernel, PlacedSetupData } from "./core/loaders/cargo.ts";
+export { Handover } from "./core/loaders/handover.ts";
 export * from "./core/memory_plan.ts";
 export * from "./core/page_writer.ts";
 export * from "./formats/errors.ts";

@@ -6,17 +6,14 @@
 
 import { judgePlatforms } from "../core/evidence.ts";
 import { inspect, type Inspection } from "../core/inspection.ts";
-import { fieldOf, fieldPaths, inspectionJson, type Json } from "../core/json.ts";
-import { findPlatform, platforms as platformRows } from "../core/platforms/mod.ts";
+import type { Json } from "../core/json.ts";
 import type { Verdict } from "../core/platforms/platform.ts";
-import { unnumbered } from "../core/platforms/unnumbered.ts";
 import type { InfoOptions } from "./program.ts";
 import { InputError, unknownName, UsageError } from "./ui/errors.ts";
 import { exit } from "./ui/exit.ts";
 import { about, type Input, readInput } from "./ui/files.ts";
 import { progress } from "./ui/progress.ts";
 import { styles } from "./ui/style.ts";
-import { table } from "./ui/table.ts";
 import type { Terminal } from "./ui/terminal.ts";
 import { printable } from "./ui/text.ts";
 import type { Sheet } from "./views/sections.ts";
@@ -124,7 +121,7 @@ async function printOne(terminal: Terminal, input: Input, options: InfoOptions):
     return exit.done.code;
   }
   const opened = { inspection, platforms: await judgePlatforms(inspection) };
-  if (options.field) return printFields(terminal, opened, options.field);
+  if (options.field) return await printFields(terminal, opened, options.field);
   if (options.check) return await printCheck(terminal, opened);
   if (options.platform !== undefined) {
     return await printPlatform(terminal, opened, options.platform);
@@ -262,12 +259,17 @@ async function printOther(
   }
 }
 
-function printFields(terminal: Terminal, opened: Opened, paths: readonly string[]): number {
+async function printFields(
+  terminal: Terminal,
+  opened: Opened,
+  paths: readonly string[],
+): Promise<number> {
+  const { fieldOf, fieldPaths, inspectionJson } = await import("../core/json.ts");
   const document = inspectionJson(opened.inspection, opened.platforms);
   for (const path of paths) {
     const value = fieldOf(document, path);
     if (value === undefined) {
-      throw absentField(path, document, opened.inspection.path);
+      throw absentField(path, fieldPaths(document), opened.inspection.path);
     }
     terminal.out(`${typeof value === "string" ? value : JSON.stringify(value)}\n`);
   }
@@ -275,8 +277,7 @@ function printFields(terminal: Terminal, opened: Opened, paths: readonly string[
 }
 
 /** Whether a field is unknown, or known and not in this file. */
-function absentField(path: string, document: Json, file: string): Error {
-  const known = fieldPaths(document);
+function absentField(path: string, known: readonly string[], file: string): Error {
   const hints = known.filter((name) => name.endsWith(`.${path}`)).slice(0, 3);
   return new InputError(
     file,
@@ -302,6 +303,8 @@ async function printPlatform(
   { platforms }: Opened,
   name: string,
 ): Promise<number> {
+  const { findPlatform, platforms: platformRows } = await import("../core/platforms/mod.ts");
+  const { unnumbered } = await import("../core/platforms/unnumbered.ts");
   const choice = findPlatform(name);
   if (!choice) {
     throw unknownName("platform", name, [
@@ -339,6 +342,7 @@ async function printTable(
   paths: readonly string[],
   options: InfoOptions,
 ): Promise<number> {
+  const { table } = await import("./ui/table.ts");
   const { summaryColumns, summaryRow } = await import("./views/summary.ts");
   const rows: string[][] = [];
   let code: number = exit.done.code;
@@ -362,6 +366,7 @@ async function printJson(
   paths: readonly string[],
   options: InfoOptions,
 ): Promise<number> {
+  const { inspectionJson } = await import("../core/json.ts");
   const documents: Json[] = [];
   let code: number = exit.done.code;
   for (const path of paths) {

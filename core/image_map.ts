@@ -131,7 +131,7 @@ function* bootClaims(boot: BootImage): Generator<Claim> {
     };
   }
   if (version >= 0x208 && payload && system === systemSize && systemSize >= 4) {
-    const { status } = boot.crc;
+    const status = boot.crc?.status ?? "not checked";
     yield {
       offset: at + setup + system - 4,
       length: 4,

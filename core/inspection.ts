@@ -8,20 +8,16 @@
  * @module
  */
 
-import {
-  type CertificateTable,
-  checkDigests,
-  decodeCertificates,
-  type DigestVerdict,
-} from "../formats/certificate.ts";
+import type { CertificateTable, DigestVerdict } from "../formats/certificate.ts";
 import type { Complaint } from "../formats/complaint.ts";
 import { FormatError } from "../formats/errors.ts";
 import { type Compression, recogniseCompression } from "../formats/payload/compression.ts";
 import { decodePe, type Pe } from "../formats/pe.ts";
-import { recognise, type Recognition } from "../formats/recognise.ts";
-import { decodeSbat, type SbatRow } from "../formats/sbat.ts";
+import type { Recognition } from "../formats/recognise.ts";
+import type { SbatRow } from "../formats/sbat.ts";
+import { findBzImage, hasSetupHeader } from "../formats/others/x86.ts";
 import { HDRS } from "../formats/setup_header.ts";
-import { decodeUki, type Uki } from "../formats/uki.ts";
+import type { Uki } from "../formats/uki.ts";
 import { attempt, type BootImage, openBootImage } from "./boot_image.ts";
 import type { Kernel } from "./kernel.ts";
 import { judgeBootImage } from "./rules.ts";
@@ -88,19 +84,20 @@ export async function inspect(
   options: InspectOptions = {},
 ): Promise<Inspection> {
   const complaints: Complaint[] = [];
-  const recognition = recognise(bytes);
+  const opened = options.payload !== false;
   const pe = bytes[0] === 0x4d && bytes[1] === 0x5a
-    ? attempt(complaints, "pe", () => decodePe(bytes))
+    ? attempt(complaints, "pe", () => decodePe(bytes, { checksum: opened }))
     : undefined;
-  const uki = pe && attempt(complaints, "uki", () => decodeUki(bytes, pe));
-  const certificates = pe &&
-    attempt(complaints, "certificate", () => decodeCertificates(bytes, pe));
-  const digests = pe && certificates ? await checkDigests(bytes, pe, certificates) : [];
-  const sbat = pe && sbatOf(bytes, pe);
+  const uki = pe && await ukiOf(bytes, pe, complaints);
+  const { certificates, digests } = pe
+    ? await signaturesOf(bytes, pe, opened, complaints)
+    : { certificates: undefined, digests: [] };
+  const sbat = pe && await sbatOf(bytes, pe);
+  const recognition = await recogniseFile(bytes, uki !== undefined);
   const linux = uki?.sections.find(({ name }) => name === ".linux");
   const at = linux?.offset ?? 0;
   const boot = bootsAt(bytes, at, recognition.kind)
-    ? attempt(complaints, "setup_header", () => openBootImage(bytes, at))
+    ? attempt(complaints, "setup_header", () => openBootImage(bytes, at, opened))
     : undefined;
 
   if (pe) complaints.push(...pe.complaints);
@@ -114,7 +111,6 @@ export async function inspect(
   if (boot) complaints.push(...judgeBootImage(boot));
   else complaints.push(...recognition.complaints ?? []);
 
-  const opened = options.payload !== false;
   let kernel: Kernel | undefined;
   let inside: Recognition | undefined;
   if (opened) {
@@ -124,7 +120,7 @@ export async function inspect(
       try {
         const found = await openKernel(bytes, source, options, complaints);
         if (found.elf || source.isPayload) kernel = found;
-        if (!source.isPayload && found.unpacked) inside = recognise(found.bytes);
+        if (!source.isPayload && found.unpacked) inside = await recogniseFile(found.bytes);
       } catch (error) {
         if (!(error instanceof FormatError)) throw error;
         complaints.push({
@@ -154,10 +150,48 @@ export async function inspect(
   };
 }
 
+// What few files have is loaded when one has it: a summary is to be there at once.
+
+/** Tells what the file is. A kernel's setup header tells without a look at the table. */
+async function recogniseFile(bytes: Uint8Array, isUki = false): Promise<Recognition> {
+  if (!isUki && hasSetupHeader(bytes)) {
+    return { ...findBzImage(bytes, bytes.length), also: [] };
+  }
+  const { recognise } = await import("../formats/recognise.ts");
+  return recognise(bytes);
+}
+
+/** The file as a unified kernel image. */
+async function ukiOf(
+  bytes: Uint8Array,
+  pe: Pe,
+  complaints: Complaint[],
+): Promise<Uki | undefined> {
+  // A kernel alone has none of the sections; an addon has at least one of them.
+  if (pe.linuxLayout) return undefined;
+  const { decodeUki } = await import("../formats/uki.ts");
+  return attempt(complaints, "uki", () => decodeUki(bytes, pe));
+}
+
+/** The signatures, and whether the image is what was signed. */
+async function signaturesOf(
+  bytes: Uint8Array,
+  pe: Pe,
+  sums: boolean,
+  complaints: Complaint[],
+): Promise<Pick<Inspection, "certificates" | "digests">> {
+  if (!pe.directories["certificate"]?.size) return { digests: [] };
+  const { checkDigests, decodeCertificates } = await import("../formats/certificate.ts");
+  const certificates = attempt(complaints, "certificate", () => decodeCertificates(bytes, pe));
+  if (!certificates) return { digests: [] };
+  return { certificates, digests: sums ? await checkDigests(bytes, pe, certificates) : [] };
+}
+
 /** The rows of the `.sbat` section, if there is one. */
-function sbatOf(bytes: Uint8Array, pe: Pe): readonly SbatRow[] | undefined {
+async function sbatOf(bytes: Uint8Array, pe: Pe): Promise<readonly SbatRow[] | undefined> {
   const section = pe.sections.find(({ name }) => name === ".sbat");
   if (!section) return undefined;
+  const { decodeSbat } = await import("../formats/sbat.ts");
   const end = section.offset + Math.min(section.size, section.virtualSize);
   return decodeSbat(new TextDecoder().decode(bytes.subarray(section.offset, end)));
 }

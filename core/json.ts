@@ -13,6 +13,7 @@ import type { Elf } from "../formats/elf.ts";
 import { segmentTypes } from "../formats/elf_tables.ts";
 import { kernelInfo } from "../formats/kernel_info.ts";
 import { type AnyRecord, isPresent, meaning, type Structure, walk } from "../formats/layout.ts";
+import { hexOf } from "../formats/others/finding.ts";
 import type { Pe } from "../formats/pe.ts";
 import { setupHeader, showProtocol } from "../formats/setup_header.ts";
 import { releaseText } from "./evidence.ts";
@@ -40,11 +41,6 @@ export function integer(value: number | bigint): Json {
     : `0x${BigInt.asUintN(64, whole).toString(16)}`;
 }
 
-/** Bytes as hexadecimal digits. */
-export function digits(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 /** Any decoded value as JSON; absent values are left out of objects. */
 export function toJson(value: unknown): Json {
   switch (typeof value) {
@@ -57,7 +53,7 @@ export function toJson(value: unknown): Json {
       return value;
     case "object":
       if (value === null) return null;
-      if (value instanceof Uint8Array) return digits(value);
+      if (value instanceof Uint8Array) return hexOf(value);
       if (Array.isArray(value)) return value.map(toJson);
       if (value instanceof Map) return toJson(Object.fromEntries(value));
       return Object.fromEntries(
@@ -115,7 +111,7 @@ function peJson(pe: Pe): Json {
     subsystem: pe.optional.Subsystem,
     entry: pe.optional.AddressOfEntryPoint,
     image_base: integer(pe.optional.ImageBase),
-    checksum: toJson(pe.checksum),
+    ...(pe.checksum && { checksum: toJson(pe.checksum) }),
     ...(pe.linuxLayout && { layout: pe.linuxLayout }),
     directories: toJson(pe.directories),
     sections: pe.sections.map((section) => ({
@@ -224,7 +220,7 @@ export function inspectionJson(
       value: toJson(value),
     }));
   }
-  if (boot) document.crc = toJson(boot.crc);
+  if (boot?.crc) document.crc = toJson(boot.crc);
   if (pe) document.pe = peJson(pe);
   if (certificates && certificates.certificates.length > 0) {
     document.certificates = certificates.certificates.map((certificate) => {

@@ -281,7 +281,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     severity: "error",
     says: "From 2.08 on the last four bytes make the CRC-32 of the image come out as 0.",
     find: one((image) =>
-      image.crc.status === "changed" && [
+      image.crc?.status === "changed" && [
         systemEnd(image) - 4,
         "the build's CRC-32 does not hold, with or without what signing changes: " +
         "the image was changed after it was built",
@@ -293,7 +293,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     says: "Kernels since 6.13 or so have no CRC; its place holds 0.",
     find: one((image) =>
       image.header.version >= 0x208 && image.payload !== undefined &&
-      image.crc.status === "absent" &&
+      image.crc?.status === "absent" &&
       [systemEnd(image) - 4, "no CRC-32: a change to the file cannot be told"]
     ),
   },

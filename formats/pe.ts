@@ -98,8 +98,8 @@ export interface Pe {
   readonly directories: Readonly<Record<string, PeDirectory>>;
   /** Sections in the order of their headers. */
   readonly sections: readonly PeSection[];
-  /** The PE checksum. */
-  readonly checksum: PeChecksum;
+  /** The PE checksum; absent where it was not asked for. */
+  readonly checksum?: PeChecksum;
   /**
    * Shape of a Linux image: `old` has the PE header at 0x82 and sections aligned
    * to 32 bytes, `new` has it at 0x40 and whole pages. Absent in others.
@@ -109,6 +109,12 @@ export interface Pe {
   readonly compat: readonly PeCompatEntry[];
   /** What is wrong with it. */
   readonly complaints: readonly Complaint[];
+}
+
+/** How to decode a PE image. */
+export interface PeOptions {
+  /** Whether to work out the checksum, which reads the whole file; default true. */
+  readonly checksum?: boolean;
 }
 
 const MAX_NAME = 255;
@@ -121,7 +127,7 @@ const MAX_NAME = 255;
  * @throws {FormatError} If the file ends within the COFF or the optional header,
  *   or the optional header is neither PE32 nor PE32+.
  */
-export function decodePe(bytes: Uint8Array): Pe | undefined {
+export function decodePe(bytes: Uint8Array, options: PeOptions = {}): Pe | undefined {
   if (bytes.length < dosHeader.size) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint16(0, true) !== MZ) return undefined;
@@ -155,8 +161,10 @@ export function decodePe(bytes: Uint8Array): Pe | undefined {
   const directories = readDirectories(bytes, optional, directoriesOffset, sectionsOffset, complain);
   const sections = readSections(bytes, coff, sectionsOffset, complain);
   checkSections(bytes, optional, sections, complain);
-  const checksum = checkSum(bytes, optional.CheckSum, optionalOffset + 0x40);
-  if (checksum.status === "wrong") {
+  const checksum = options.checksum === false
+    ? undefined
+    : checkSum(bytes, optional.CheckSum, optionalOffset + 0x40);
+  if (checksum?.status === "wrong") {
     complain(
       "warning",
       optionalOffset + 0x40,
@@ -175,7 +183,7 @@ export function decodePe(bytes: Uint8Array): Pe | undefined {
     directoriesOffset,
     directories,
     sections,
-    checksum,
+    ...(checksum && { checksum }),
     ...(linuxLayout && { linuxLayout }),
     compat: readCompat(bytes, sections.find((s) => s.name === ".compat")),
     complaints,

@@ -7,7 +7,7 @@
 
 import { imageMap } from "../../core/image_map.ts";
 import type { Inspection } from "../../core/inspection.ts";
-import { digits, shownFields } from "../../core/json.ts";
+import { shownFields } from "../../core/json.ts";
 import { platforms as platformRows } from "../../core/platforms/mod.ts";
 import type { Verdict } from "../../core/platforms/platform.ts";
 import { rules } from "../../core/rules.ts";
@@ -20,6 +20,7 @@ import {
   segmentTypes,
 } from "../../formats/elf_tables.ts";
 import { hex } from "../../formats/errors.ts";
+import { hexOf } from "../../formats/others/finding.ts";
 import { kernelInfo } from "../../formats/kernel_info.ts";
 import { type AnyRecord, bitNames, meaning, type Structure } from "../../formats/layout.ts";
 import {
@@ -299,11 +300,14 @@ export const sections: Readonly<Record<string, SectionView>> = {
           pe.optionalOffset,
         ),
       );
-      const { status, stored, computed } = pe.checksum;
-      terminal.out(
-        `  checksum ${status}` +
-          (status === "wrong" ? `: ${hex(stored)}, needs ${hex(computed)}` : "") + "\n\n",
-      );
+      if (pe.checksum) {
+        const { status, stored, computed } = pe.checksum;
+        terminal.out(
+          `  checksum ${status}` +
+            (status === "wrong" ? `: ${hex(stored)}, needs ${hex(computed)}` : "") + "\n",
+        );
+      }
+      terminal.out("\n");
       terminal.out(table(
         terminal,
         [
@@ -340,7 +344,7 @@ export const sections: Readonly<Record<string, SectionView>> = {
             meaning(winCertificate.fields.wCertificateType, type),
           ],
           ["image", verdict?.text],
-          ["digest", verdict?.computed && `${verdict.algorithm} ${digits(verdict.computed)}`],
+          ["digest", verdict?.computed && `${verdict.algorithm} ${hexOf(verdict.computed)}`],
           ...(signature?.signers ?? []).flatMap((signer) => [
             ["signer", printable(signer.subject?.text ?? signer.serial)] as const,
             ["issuer", signer.issuer && printable(signer.issuer.text)] as const,
@@ -415,7 +419,7 @@ export const sections: Readonly<Record<string, SectionView>> = {
   crc: {
     title: "CRC-32 of the build",
     print(terminal, { inspection: { boot } }) {
-      if (!boot) return false;
+      if (!boot?.crc) return false;
       const { status, reason, end, stored, computed } = boot.crc;
       terminal.out(keyValues(terminal, [
         ["status", status],

@@ -205,7 +205,7 @@ const crcWords = {
 } as const;
 
 function crcLine({ boot }: Inspection): string | undefined {
-  if (!boot || boot.header.version < 0x208 || !boot.payload) return undefined;
+  if (!boot?.crc || boot.header.version < 0x208 || !boot.payload) return undefined;
   const { status, reason } = boot.crc;
   return status === "absent" ? `absent${reason ? `: ${reason}` : ""}` : crcWords[status];
 }

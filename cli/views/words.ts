@@ -5,7 +5,7 @@
  */
 
 import { hex } from "../../formats/errors.ts";
-import { digits } from "../../core/json.ts";
+import { hexOf } from "../../formats/others/finding.ts";
 
 /** "8,247,232": digits in groups of three, whatever the locale. */
 export function grouped(value: number | bigint): string {
@@ -35,8 +35,8 @@ export function raw(value: unknown, size = 1): string {
   if (value instanceof Uint8Array) {
     if (value.every((byte) => byte === 0)) return `${value.length} × 00`;
     return value.length > 24
-      ? `${digits(value.subarray(0, 20))}… (${value.length} bytes)`
-      : digits(value);
+      ? `${hexOf(value.subarray(0, 20))}… (${value.length} bytes)`
+      : hexOf(value);
   }
   if (Array.isArray(value)) {
     const items: readonly unknown[] = value;
