@@ -39,15 +39,6 @@ function publicPath(path: string): string {
   return path.startsWith("hdr.") ? `setup_header.${path.slice(4)}` : `boot_params.${path}`;
 }
 
-/** The leaf a path names, `setup_header.X` or `boot_params.x.y`. */
-function leafOf(path: string): Visited {
-  const inner = path
-    .replace(/^boot_params\./, "")
-    .replace(/^setup_header\./, "hdr.");
-  for (const leaf of walk(bootParams)) if (leaf.path === inner) return leaf;
-  throw new BootError("field", "the name of a field in boot_params", JSON.stringify(path));
-}
-
 /** Whether a protocol version has the header field at this place. */
 export function isInProtocol(path: string, version: number): boolean {
   const name = path.replace(/^setup_header\./, "");
@@ -60,6 +51,15 @@ export class PageWriter {
   /** The page; written through the methods here. */
   readonly bytes: Uint8Array = new Uint8Array(BOOT_PARAMS_SIZE);
   readonly #who = new Uint8Array(BOOT_PARAMS_SIZE);
+  #leaves: ReadonlyMap<string, Visited> | undefined;
+
+  /** The leaf a path names, `setup_header.X` or `boot_params.x.y`. */
+  #leaf(path: string): Visited {
+    this.#leaves ??= new Map([...walk(bootParams)].map((leaf) => [publicPath(leaf.path), leaf]));
+    const leaf = this.#leaves.get(path.replace(/^boot_params\.hdr\./, "setup_header."));
+    if (leaf !== undefined) return leaf;
+    throw new BootError("field", "the name of a field in boot_params", JSON.stringify(path));
+  }
 
   /** Copies bytes to the same place in the page. */
   copy(source: Uint8Array, from: number, to: number, who: Owner): void {
@@ -89,7 +89,7 @@ export class PageWriter {
    * @throws {BootError} If there is no such field or the value does not fit.
    */
   set(path: string, value: bigint | number | string | Uint8Array, who: Owner): void {
-    const { at, size, row } = leafOf(path);
+    const { at, size, row } = this.#leaf(path);
     const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
     const bytes = bytesOf(row, size, value);
     if (bytes === undefined) {
@@ -101,7 +101,7 @@ export class PageWriter {
 
   /** A number as it stands in the page. */
   get(path: string): bigint {
-    const { at, size } = leafOf(path);
+    const { at, size } = this.#leaf(path);
     return numberAt(this.bytes, at, size);
   }
 
