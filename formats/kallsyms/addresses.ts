@@ -92,6 +92,8 @@ function read(image: Image, reading: Reading, count: number): Addresses | undefi
     ? view.getBigUint64(base, true)
     : BigInt(view.getUint32(base, true));
   if (from === undefined) return undefined;
+  // The base is the kernel's first symbol; anything else makes addresses of other forms ascend too.
+  if (base !== undefined && (from < span.start || from >= span.end)) return undefined;
 
   // A 64-bit sum in two halves: doubles hold 2^32 + 2^32 exactly.
   const fromHigh = Number(from >> 32n);

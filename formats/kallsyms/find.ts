@@ -26,6 +26,8 @@ export interface KallsymsAbsent {
 
 /** How many token tables are followed up. A kernel has one. */
 const MAX_TABLES = 8;
+/** How many rows of digits are looked at for being in one. */
+const MAX_RUNS = 4096;
 
 const forms: Readonly<Record<AddressForm, string>> = {
   "absolute": "absolute addresses",
@@ -50,7 +52,9 @@ export function findKallsyms(
   const words = wordSizes(bytes, hint);
   let damaged: KallsymsAbsent | undefined;
   let tables = 0;
+  let runs = 0;
   for (const zero of digitRuns(bytes)) {
+    if (++runs > MAX_RUNS) break;
     const table = tokenTableAt(bytes, zero);
     if (table === undefined) continue;
     if (++tables > MAX_TABLES) break;

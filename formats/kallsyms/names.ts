@@ -39,22 +39,37 @@ const MIN_STEP = 2 * STEP;
 const MAX_STEP = 514 * STEP;
 /** How far before the tokens the markers may stand: room for 4 bytes a symbol. */
 const REACH = 16 << 20;
-/** How many places are tried for the markers before giving up. */
-const MAX_TRIES = 64;
+/**
+ * How many places and names are looked at in all. A kernel has under a million
+ * names, and those of its markers that could be the first are under a hundred:
+ * the upper half of each of the first 128 KiB, where markers have eight bytes.
+ */
+const MAX_WORK = 1 << 25;
+
+/** What the search carries along. */
+interface Work {
+  /** How many places and names may still be looked at. */
+  left: number;
+  /** Which codes can start a name: those that start with a type letter. */
+  readonly isType: readonly boolean[];
+}
 
 /** The markers nearest before the tokens, and the names that agree with them. */
 export function findNames(image: Image, table: TokenTable): NamePlaces | undefined {
   const { view, word } = image;
-  let tries = 0;
+  const work: Work = {
+    left: MAX_WORK,
+    isType: table.tokens.map((token) => /^[A-Za-z?]/.test(token)),
+  };
   const last = Math.max(0, table.start - REACH);
   for (let at = (table.start & ~3) - 8; at >= last; at -= 4) {
     if (view.getUint32(at, true) !== 0) continue;
     for (const size of word === 8 ? [4, 8] : [4]) {
       const run = markerRun(view, at, size, table.start);
       if (run < 2) continue;
-      const found = namesBefore(image, table, at, size, run);
+      const found = namesBefore(image, at, size, run, work);
       if (found !== undefined) return found;
-      if (++tries >= MAX_TRIES) return undefined;
+      if (work.left < 0) return undefined;
     }
   }
   return undefined;
@@ -76,10 +91,10 @@ function markerRun(view: DataView, at: number, size: number, end: number): numbe
 
 function namesBefore(
   image: Image,
-  table: TokenTable,
   markers: number,
   markerSize: number,
   run: number,
+  work: Work,
 ): NamePlaces | undefined {
   const { view, word } = image;
   const first = Math.max(word, markers - run * MAX_STEP);
@@ -87,6 +102,7 @@ function namesBefore(
   const second = view.getUint32(markers + markerSize, true);
   for (let names = (markers & ~3) - (second & ~3); names >= first; names -= 4) {
     const length = markers - names;
+    if (--work.left < 0) return undefined;
     for (const before of word === 8 ? [8, 4] : [4]) {
       const count = view.getUint32(names - before, true);
       if (count <= STEP || count > run * STEP || 2 * count > length) continue;
@@ -103,7 +119,7 @@ function namesBefore(
           markerSize,
           hasLongNames,
         };
-        const starts = walk(image, table, places, count);
+        const starts = walk(image, places, count, work);
         if (starts !== undefined) return { ...places, starts };
       }
     }
@@ -114,16 +130,17 @@ function namesBefore(
 /** Goes from name to name, held to the markers, the end and the type letters. */
 function walk(
   { bytes, view }: Image,
-  { tokens }: TokenTable,
   places: Omit<NamePlaces, "starts">,
   count: number,
+  work: Work,
 ): Uint32Array | undefined {
   const { names, markers, markerSize, hasLongNames } = places;
-  const isType = tokens.map((token) => /^[A-Za-z?]/.test(token));
   let starts = new Uint32Array(STEP);
   let at = names;
   for (let i = 0; i < count; i++) {
     if (i % STEP === 0) {
+      // A file made for it could have names that go on from every place.
+      if ((work.left -= STEP) < 0) return undefined;
       if (view.getUint32(markers + markerSize * (i / STEP), true) !== at - names) return undefined;
       // Most places fail at the second marker; the room for all is taken after it.
       if (i === STEP) {
@@ -135,7 +152,9 @@ function walk(
     starts[i] = at;
     let length = bytes[at++] as number;
     if (hasLongNames && length >= 0x80) length = (length & 0x7f) | (bytes[at++] as number) << 7;
-    if (length === 0 || at + length > markers || !isType[bytes[at] as number]) return undefined;
+    if (length === 0 || at + length > markers || !work.isType[bytes[at] as number]) {
+      return undefined;
+    }
     at += length;
   }
   return markers - at < 16 ? starts : undefined;

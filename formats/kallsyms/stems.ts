@@ -36,18 +36,21 @@ const MAX_SYMBOLS = 1 << 18;
 const MAX_NAME = 255;
 /** How many of the last addresses must ascend before the table is looked at whole. */
 const SAMPLE = 16;
+/** How many names are gone through in all; a file made for it could start them everywhere. */
+const MAX_WALK = 1 << 22;
 
 /** Finds a table of that kind. */
 export function findStems(image: Image): StemTable | undefined {
   const { bytes, view, word } = image;
   const end = bytes.length - word - MIN_SYMBOLS;
+  const work = { left: MAX_WALK };
   for (let at = word * MIN_SYMBOLS; at < end; at += word) {
     const count = view.getUint32(at, true);
     if (count < MIN_SYMBOLS || count > MAX_SYMBOLS || word * count > at) continue;
     if (bytes[at + word] !== 0 || !isText(bytes[at + word + 1])) continue;
     if (word === 8 && view.getUint32(at + 4, true) !== 0) continue;
     if (!endsAscending(image, at)) continue;
-    const texts = stemNames(bytes, at + word, count);
+    const texts = stemNames(bytes, at + word, count, work);
     if (texts === undefined) continue;
     const addresses = findAddresses(image, count, at);
     if (addresses?.form === "absolute") {
@@ -67,11 +70,17 @@ function endsAscending({ view, word }: Image, end: number): boolean {
   return true;
 }
 
-function stemNames(bytes: Uint8Array, start: number, count: number): string[] | undefined {
+function stemNames(
+  bytes: Uint8Array,
+  start: number,
+  count: number,
+  work: { left: number },
+): string[] | undefined {
   const texts: string[] = [];
   let last = "";
   let at = start;
   for (let i = 0; i < count; i++) {
+    if (--work.left < 0) return undefined;
     const stem = bytes[at++] ?? 256;
     if (stem > last.length) return undefined;
     let name = last.slice(0, stem);
