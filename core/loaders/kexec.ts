@@ -47,7 +47,8 @@ export const kexec: Loader = {
     const room = kernel.kind === "elf" ? 0xeecn : BigInt(Math.max(boot.setupSize, 4096));
     const size = room + boot.commandLineSize + PURGATORY_CMDLINE_SIZE;
     boot.placePage({
-      size,
+      // The kernel reads a whole page, whatever was allotted.
+      size: size < 4096n ? 4096n : size,
       align: 16n,
       from: LOWEST,
       ...(is64 ? { highest: true } : { below: LOW_END }),
