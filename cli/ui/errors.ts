@@ -12,13 +12,18 @@ import { suggestion } from "./suggest.ts";
 
 /** An error with an exit code; its message is meant for the user. */
 export class CommandError extends Error {
+  /** The class, for whoever prints the error. */
   override name = "CommandError";
   /** What the process ends with. */
   readonly code: number;
   /** Lines of help under the message, such as a suggestion. */
   readonly hints: readonly string[];
 
-  /** @param message One line, no full stop, without the program's name. */
+  /**
+   * An error for the user.
+   *
+   * @param message One line, no full stop, without the program's name.
+   */
   constructor(
     code: number,
     message: string,
@@ -33,9 +38,14 @@ export class CommandError extends Error {
 
 /** Wrong use: an option, an argument, an unknown name. Exit code 2. */
 export class UsageError extends CommandError {
+  /** The class, for whoever prints the error. */
   override name = "UsageError";
 
-  /** @param message One line, no full stop; `hints` are shown under it. */
+  /**
+   * A wrong use.
+   *
+   * @param message One line, no full stop; `hints` are shown under it.
+   */
   constructor(message: string, hints: readonly string[] = [], options?: ErrorOptions) {
     super(exit.usage.code, message, hints, options);
   }
@@ -43,11 +53,16 @@ export class UsageError extends CommandError {
 
 /** A file that cannot be read, written, or made sense of. Exit code 3. */
 export class InputError extends CommandError {
+  /** The class, for whoever prints the error. */
   override name = "InputError";
   /** The file, as the user named it. */
   readonly path: string;
 
-  /** @param problem What is wrong with the file; no full stop. */
+  /**
+   * A file that will not do.
+   *
+   * @param problem What is wrong with it; no full stop.
+   */
   constructor(
     path: string,
     problem: string,

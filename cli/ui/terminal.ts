@@ -135,8 +135,11 @@ abstract class Streams implements Terminal {
  * takes for the end.
  */
 export class DenoTerminal extends Streams {
+  /** Whether standard output is a terminal. */
   readonly outIsTerminal: boolean = Deno.stdout.isTerminal();
+  /** Whether standard error is a terminal. */
   readonly errIsTerminal: boolean = Deno.stderr.isTerminal();
+  /** Whether NO_COLOR is set. */
   protected readonly noColor: boolean = Deno.noColor;
 
   /** Cells in a line, asked each time, since windows are resized. */
@@ -149,6 +152,7 @@ export class DenoTerminal extends Streams {
     }
   }
 
+  /** Writes all of the bytes. */
   protected write(stream: "out" | "err", bytes: Uint8Array): void {
     const sink = stream === "out" ? Deno.stdout : Deno.stderr;
     for (let done = 0; done < bytes.length;) {
@@ -177,12 +181,17 @@ export interface MemoryTerminalOptions {
 
 /** A terminal for tests: keeps what is written. */
 export class MemoryTerminal extends Streams {
+  /** Whether standard output is a terminal. */
   readonly outIsTerminal: boolean;
+  /** Whether standard error is a terminal. */
   readonly errIsTerminal: boolean;
+  /** Cells in a line. */
   readonly columns: number;
+  /** Whether NO_COLOR is set. */
   protected readonly noColor: boolean;
   readonly #written: { readonly stream: "out" | "err"; readonly bytes: Uint8Array }[] = [];
 
+  /** A terminal as the options describe it. */
   constructor(options: MemoryTerminalOptions = {}) {
     super();
     this.errIsTerminal = options.isTerminal ?? false;
@@ -191,6 +200,7 @@ export class MemoryTerminal extends Streams {
     this.noColor = options.noColor ?? false;
   }
 
+  /** Writes all of the bytes. */
   protected write(stream: "out" | "err", bytes: Uint8Array): void {
     this.#written.push({ stream, bytes: bytes.slice() });
   }
