@@ -101,7 +101,8 @@ function symbols(
     const status = code.decode(arena.mark(out, STEP), arena.inputEnd, base);
     const end = code.out.value;
     const at = code.input.value - arena.inputAt;
-    if (status === inflateStatus.starved || code.input.value > arena.inputEnd) {
+    const used = code.input.value + (code.bit.value > 0 ? 1 : 0);
+    if (status === inflateStatus.starved || used > arena.inputEnd) {
       throw new FormatError(
         { structure, offset: arena.inputEnd - arena.inputAt },
         `needs more bytes, the input ends at ${hex(arena.inputEnd - arena.inputAt)}`,
