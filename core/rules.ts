@@ -75,8 +75,9 @@ export const rules: Readonly<Record<string, Rule>> = {
   "version": {
     severity: "error",
     says: 'A header that carries "HdrS" has protocol version 2.00 or newer.',
-    find: one(({ header: { fields, version } }) =>
-      fields.header !== undefined && version < 0x200 && version !== 0x105 &&
+    // A header that is not there has version 0; 1.05 was loadlin's.
+    find: one(({ header: { version } }) =>
+      version > 0 && version < 0x200 && version !== 0x105 &&
       [0x206, `setup_header.version: needs 0x0200 or more, found ${hex(version, 4)}`]
     ),
   },
