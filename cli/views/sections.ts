@@ -11,6 +11,7 @@ import { shownFields } from "../../core/json.ts";
 import { platforms as platformRows } from "../../core/platforms/mod.ts";
 import type { Verdict } from "../../core/platforms/platform.ts";
 import { rules } from "../../core/rules.ts";
+import { auditRules } from "../../core/zero_page_audit.ts";
 import { winCertificate } from "../../formats/certificate.ts";
 import {
   elf32Ehdr,
@@ -96,7 +97,7 @@ export const sections: Readonly<Record<string, SectionView>> = {
       terminal.out(keyValues(
         terminal,
         recognition.fields.map(({ name, value, shown }) =>
-          [name, printable(shown ?? raw(value))] as const
+          [printable(name), printable(shown ?? raw(value))] as const
         ),
         { indent: 2 },
       ));
@@ -105,7 +106,7 @@ export const sections: Readonly<Record<string, SectionView>> = {
         terminal.out(keyValues(
           terminal,
           other.fields.map(({ name, value, shown }) =>
-            [name, printable(shown ?? raw(value))] as const
+            [printable(name), printable(shown ?? raw(value))] as const
           ),
           { indent: 4 },
         ));
@@ -467,7 +468,7 @@ export const sections: Readonly<Record<string, SectionView>> = {
           `  ${severityPaint(paint, severity)} at ${hex(offset)} [${rule}]\n    ` +
             `${printable(message)}\n`,
         );
-        const says = rules[rule]?.says;
+        const says = rules[rule]?.says ?? auditRules[rule]?.says;
         if (says) terminal.out(`    ${paint.dim(`Rule: ${says}`)}\n`);
       }
       return true;

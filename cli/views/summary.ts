@@ -66,7 +66,7 @@ function factRows(inspection: Inspection, facts: SummaryFacts): Row[] {
   // Of a kernel image all that recognition knows is said better above.
   if (!boot && !kernel?.elf && recognition.kind !== "PE") {
     for (const { name, value, shown } of (inspection.inside ?? recognition).fields) {
-      rows.push([name, printable(shown ?? String(value))]);
+      rows.push([printable(name), printable(shown ?? String(value))]);
     }
   }
   return rows;
