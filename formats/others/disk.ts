@@ -58,7 +58,12 @@ export const partitionEntry = {
     os_type: { at: 4, type: "u8", doc: "What is in it.", values: partitionTypes },
     ending_chs: { at: 5, type: "bytes", size: 3, doc: "Last sector, cylinder-head-sector." },
     starting_lba: { at: 8, type: "u32", doc: "First sector, of 512 bytes." },
-    size_in_lba: { at: 12, type: "u32", doc: "Sectors.", show: (n: number) => showSize(n * 512) },
+    size_in_lba: {
+      at: 12,
+      type: "u32",
+      doc: "Sectors.",
+      show: (n: number): string => showSize(n * 512),
+    },
   },
 } as const satisfies Structure;
 
