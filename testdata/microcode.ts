@@ -67,7 +67,12 @@ export function amdContainer({ equivalences, patches }: {
     const at = 12 + table + i * (8 + patch);
     view.setUint32(at, 1, true);
     view.setUint32(at + 4, patch, true);
-    encode(microcodeHeaderAmd, { data_code: 0x02032024, patch_id, processor_rev_id }, bytes, at + 8);
+    encode(
+      microcodeHeaderAmd,
+      { data_code: 0x02032024, patch_id, processor_rev_id },
+      bytes,
+      at + 8,
+    );
   });
   return bytes;
 }
