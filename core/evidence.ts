@@ -55,7 +55,8 @@ export async function evidenceOf(inspection: Inspection): Promise<Evidence> {
         entry: physicalEntry(kernel),
       },
     }),
-    opened: inspection.opened,
+    // A payload that is named and did not come out leaves the same questions open.
+    opened: inspection.opened && (kernel !== undefined || !boot?.header.fields.payload_length),
     isLinux: kernel?.banner !== undefined ||
       (kernel?.notes.some(({ owner }) => owner === "Linux") ?? false),
     notes: (kernel?.notes ?? []).map(({ owner, type, value }) => ({

@@ -15,7 +15,7 @@ import { type Compression, recogniseCompression } from "../formats/payload/compr
 import { decodePe, type Pe } from "../formats/pe.ts";
 import type { Recognition } from "../formats/recognise.ts";
 import type { SbatRow } from "../formats/sbat.ts";
-import { findBzImage, hasSetupHeader } from "../formats/others/x86.ts";
+import { findBzImage, hasSetupHeader, isZeroPage } from "../formats/others/x86.ts";
 import { HDRS } from "../formats/setup_header.ts";
 import type { Uki } from "../formats/uki.ts";
 import { attempt, type BootImage, openBootImage } from "./boot_image.ts";
@@ -66,6 +66,7 @@ const order: Readonly<Record<Complaint["severity"], number>> = { error: 0, warni
 
 /** Whether `bytes` carry a setup header, or at least the boot sector of an old kernel. */
 function bootsAt(bytes: Uint8Array, at: number, kind: string): boolean {
+  if (kind === "zero page") return false;
   if (bytes.length < at + 0x206) return false;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(at + 0x202, true) === HDRS) return true;
@@ -132,6 +133,10 @@ export async function inspect(
       }
     }
   }
+  if (recognition.kind === "zero page" && bytes.length >= 4096) {
+    const { auditZeroPage } = await import("./zero_page_audit.ts");
+    complaints.push(...auditZeroPage(bytes.subarray(0, 4096)));
+  }
   complaints.sort((a, b) => order[a.severity] - order[b.severity] || a.offset - b.offset);
   return {
     path,
@@ -154,7 +159,7 @@ export async function inspect(
 
 /** Tells what the file is. A kernel's setup header tells without a look at the table. */
 async function recogniseFile(bytes: Uint8Array, isUki = false): Promise<Recognition> {
-  if (!isUki && hasSetupHeader(bytes)) {
+  if (!isUki && hasSetupHeader(bytes) && !isZeroPage(bytes, bytes.length)) {
     return { ...findBzImage(bytes, bytes.length), also: [] };
   }
   const { recognise } = await import("../formats/recognise.ts");

@@ -11,6 +11,7 @@
 
 import type { Elf } from "../formats/elf.ts";
 import { segmentTypes } from "../formats/elf_tables.ts";
+import { bootParams, decodeBootParams } from "../formats/boot_params.ts";
 import { kernelInfo } from "../formats/kernel_info.ts";
 import { type AnyRecord, isPresent, meaning, type Structure, walk } from "../formats/layout.ts";
 import { hexOf } from "../formats/others/finding.ts";
@@ -158,6 +159,16 @@ export function inspectionJson(
   };
   if (recognition.fields.length > 0) {
     document.fields = recognition.fields.map(({ name, value }) => ({ name, value: toJson(value) }));
+  }
+  if (recognition.kind === "zero page") {
+    const { fields, header, versionBasis, e820 } = decodeBootParams(inspection.bytes);
+    document.protocol = header.version < 0x200 ? "old" : showProtocol(header.version & 0x7fff);
+    document.version_basis = versionBasis;
+    document.boot_params = {
+      ...structureJson(bootParams, fields as unknown as AnyRecord),
+      // Entries beyond the count are not part of the map.
+      e820_table: toJson(e820),
+    };
   }
   if (boot) {
     if (boot.at > 0) document.image_offset = boot.at;

@@ -306,7 +306,9 @@ export const rules: Readonly<Record<string, Rule>> = {
   "old-image": {
     severity: "info",
     says: 'Without "HdrS" a kernel is older than 1.3.73: no initrd, setup at 0x90000.',
-    find: one(({ kind }) => kind === "old" && [0x202, 'no "HdrS": the boot protocol before 2.00']),
+    find: one(({ header: { version } }) =>
+      version === 0 && [0x202, 'no "HdrS": the boot protocol before 2.00']
+    ),
   },
 };
 

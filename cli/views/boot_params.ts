@@ -19,6 +19,7 @@ import { styles } from "../ui/style.ts";
 import { table } from "../ui/table.ts";
 import type { Terminal } from "../ui/terminal.ts";
 import { printable } from "../ui/text.ts";
+import { severityPaint } from "./summary.ts";
 import { raw, roughly } from "./words.ts";
 
 /** Whether a field's value is all zero. */
@@ -36,7 +37,7 @@ export function isZero(value: unknown): boolean {
  */
 export function printBootParams(
   terminal: Terminal,
-  { path, bytes }: Inspection,
+  { path, bytes, complaints }: Inspection,
   all = false,
 ): number {
   const paint = styles(terminal.colour);
@@ -72,6 +73,11 @@ export function printBootParams(
     terminal.out(
       `\n  ${paint.warn("sentinel")} at 0x1ef is set: the kernel will clear ` +
         `${cleared.join(", ")}\n`,
+    );
+  }
+  for (const { severity, offset, rule, message } of complaints) {
+    terminal.out(
+      `  ${severityPaint(paint, severity)} at ${hex(offset)} [${rule}] ${printable(message)}\n`,
     );
   }
   return exit.done.code;

@@ -92,11 +92,13 @@ const nameOf = (names: Readonly<Record<number, string>>, value: number): string 
 export const sections: Readonly<Record<string, SectionView>> = {
   recognition: {
     title: "What it looks like",
-    print(terminal, { inspection: { recognition } }) {
+    print(terminal, { inspection: { recognition, boot } }) {
       terminal.out(`  ${printable(recognition.title)}\n`);
+      // The setup header's fields have a section of their own.
+      const fields = boot ? [] : recognition.fields;
       terminal.out(keyValues(
         terminal,
-        recognition.fields.map(({ name, value, shown }) =>
+        fields.map(({ name, value, shown }) =>
           [printable(name), printable(shown ?? raw(value))] as const
         ),
         { indent: 2 },

@@ -39,13 +39,14 @@ export function summary(terminal: Terminal, inspection: Inspection, facts: Summa
   terminal.out(`${paint.title(printable(path))}\n`);
   const within = inspection.inside ? `: ${inspection.inside.title}` : "";
   terminal.out(`  ${printable(recognition.title + within)}, ${grouped(bytes.length)} bytes\n\n`);
-  terminal.out(keyValues(terminal, factRows(inspection, facts), { indent: 2, nameWidth: 9 }));
+  const rows = factRows(inspection, facts).filter(([, value]) => value !== undefined);
+  terminal.out(keyValues(terminal, rows, { indent: 2, nameWidth: 9 }));
   if (inspection.boot || [...facts.platforms.values()].some(({ starts }) => starts !== false)) {
     terminal.out("\n");
     platformTable(terminal, paint, facts.platforms);
   }
   const { hint } = inspection.inside ?? recognition;
-  if (hint) terminal.out(`\n  ${printable(hint)}\n`);
+  if (hint) terminal.out(`${rows.length > 0 ? "\n" : ""}  ${printable(hint)}\n`);
   terminal.out("\n");
   complaintLines(terminal, paint, inspection.complaints);
 }

@@ -9,19 +9,21 @@ import { integer, type Json, SCHEMA, toJson } from "../../core/json.ts";
 import { type LoaderName, loaderNames, loaders } from "../../core/loaders/mod.ts";
 import { findPlatform, platforms } from "../../core/platforms/mod.ts";
 import { buildZeroPage, type ZeroPage } from "../../core/zero_page.ts";
+import { auditContextOf, auditZeroPage } from "../../core/zero_page_audit.ts";
 import { bootParams } from "../../formats/boot_params.ts";
 import { hex } from "../../formats/errors.ts";
-import { meaning } from "../../formats/layout.ts";
+import { meaning, walk } from "../../formats/layout.ts";
 import type { InfoOptions } from "../program.ts";
-import { InputError, unknownName } from "../ui/errors.ts";
+import { InputError, unknownName, UsageError } from "../ui/errors.ts";
 import { exit } from "../ui/exit.ts";
 import { readInput, writeOutput } from "../ui/files.ts";
+import { suggestion } from "../ui/suggest.ts";
 import { styles } from "../ui/style.ts";
 import { table } from "../ui/table.ts";
 import type { Terminal } from "../ui/terminal.ts";
 import { printable } from "../ui/text.ts";
 import { isZero } from "./boot_params.ts";
-import { shortEntry } from "./summary.ts";
+import { severityPaint, shortEntry } from "./summary.ts";
 import { raw, roughly } from "./words.ts";
 
 /** What decides about a zero page, as the options of both commands have it. */
@@ -46,6 +48,19 @@ function platformOf(name: string): number {
   throw unknownName("platform", name, Object.keys(platforms));
 }
 
+/** Holds that a field of the page has the name that `--set` gives. */
+function checkField(path: string): void {
+  const names = [...walk(bootParams)].map(({ path: inner }) =>
+    inner.startsWith("hdr.") ? `setup_header.${inner.slice(4)}` : `boot_params.${inner}`
+  );
+  if (names.includes(path.replace(/^boot_params\.hdr\./, "setup_header."))) return;
+  const near = suggestion(path, names);
+  throw new UsageError(
+    `unknown field "${path}"`,
+    [near ? `Did you mean "${near}"?` : "Fields: setup_header.NAME, boot_params.NAME"],
+  );
+}
+
 /** Builds the page that the options ask for. */
 export async function zeroPageOf(
   inspection: Inspection,
@@ -57,6 +72,7 @@ export async function zeroPageOf(
   if (!boot && !(kernel?.elf && load)) {
     throw new InputError(path, "is no kernel that a zero page could be built for");
   }
+  for (const { field } of options.set ?? []) checkField(field);
   return buildZeroPage({
     ...(boot ? { image: { bytes: boot.bytes, header: boot.header } } : kernel?.elf && load
       ? {
@@ -155,6 +171,16 @@ export async function printZeroPage(
   ));
   for (const entry of built.entries) {
     terminal.out(`\n  ${paint.name("enters")} ${shortEntry(entry)}: ${entry.state}\n`);
+  }
+  const audit = auditZeroPage(
+    built.page,
+    inspection.boot && { bytes: inspection.boot.bytes, header: inspection.boot.header },
+    auditContextOf(built),
+  );
+  for (const { severity, offset, rule, message } of audit) {
+    terminal.out(
+      `  ${severityPaint(paint, severity)} at ${hex(offset)} [${rule}] ${printable(message)}\n`,
+    );
   }
   for (const note of built.notes) terminal.out(`  ${paint.dim("note")} ${printable(note)}\n`);
   return exit.done.code;

@@ -74,7 +74,7 @@ export interface Evidence {
   readonly header?: FoundHeader;
   /** The kernel as ELF, if it was read. */
   readonly elf?: PlatformElf;
-  /** Whether the kernel inside was opened; false leaves questions open. */
+  /** Whether all that is inside was opened; false leaves questions open. */
   readonly opened: boolean;
   /** Whether the kernel is Linux: it has a banner or Linux's notes. */
   readonly isLinux: boolean;
