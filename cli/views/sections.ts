@@ -346,19 +346,21 @@ export const sections: Readonly<Record<string, SectionView>> = {
             `${hex(offset)}, ${length} bytes, ` +
             meaning(winCertificate.fields.wCertificateType, type),
           ],
-          ["image", verdict?.text],
+          ["image", verdict && printable(verdict.text)],
           ["digest", verdict?.computed && `${verdict.algorithm} ${hexOf(verdict.computed)}`],
           ...(signature?.signers ?? []).flatMap((signer) => [
             ["signer", printable(signer.subject?.text ?? signer.serial)] as const,
             ["issuer", signer.issuer && printable(signer.issuer.text)] as const,
-            ["signed", signer.signingTime] as const,
-            ["stamped", signer.timeStamp] as const,
+            ["signed", signer.signingTime && printable(signer.signingTime)] as const,
+            ["stamped", signer.timeStamp && printable(signer.timeStamp)] as const,
           ]),
           ...(signature?.certificates ?? []).map((certificate) =>
             [
               "contains",
-              `${printable(certificate.subject.text)}, valid ${certificate.notBefore} to ` +
-              certificate.notAfter,
+              printable(
+                `${certificate.subject.text}, valid ${certificate.notBefore} to ` +
+                  certificate.notAfter,
+              ),
             ] as const
           ),
         ], { indent: 2 }));

@@ -171,7 +171,7 @@ function efiLine({ boot, pe }: Inspection): string | undefined {
     if (wide.length > 0) parts.push(`handover ${wide.join(" and ")} bit`);
   }
   if (view.linuxLayout) parts.push(`${view.linuxLayout} layout`);
-  parts.push(view.sections.map(({ name }) => name).join(" "));
+  parts.push(printable(view.sections.map(({ name }) => name).join(" ")));
   return parts.join(", ");
 }
 
@@ -180,7 +180,7 @@ function ukiLine({ uki }: Inspection): string | undefined {
   const name = uki.osrel?.["PRETTY_NAME"] ?? uki.osrel?.["NAME"];
   const parts = [uki.kind === "addon" ? "addon" : "unified kernel image"];
   if (name !== undefined) parts.push(printable(name));
-  parts.push(uki.sections.map((section) => section.name).join(" "));
+  parts.push(printable(uki.sections.map((section) => section.name).join(" ")));
   return parts.join(", ");
 }
 
