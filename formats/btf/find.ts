@@ -17,9 +17,9 @@ export interface NamedSection {
   /** The section's name. */
   readonly name: string;
   /** Where it starts, in bytes from the start of the file. */
-  readonly offset: number;
+  readonly offset: number | bigint;
   /** Its length in bytes. */
-  readonly size: number;
+  readonly size: number | bigint;
 }
 
 /** Where BTF lies. */
@@ -46,9 +46,10 @@ export function findBtf(
   sections?: readonly NamedSection[],
 ): BtfPlace | undefined {
   const section = sections?.find((s) => s.name === ".BTF");
-  if (section !== undefined && section.offset + section.size <= bytes.length) {
-    const header = plausible(bytes.subarray(0, section.offset + section.size), section.offset);
-    if (header !== undefined) return { offset: section.offset, length: lengthOf(header) };
+  if (section !== undefined && BigInt(section.offset) + BigInt(section.size) <= bytes.length) {
+    const offset = Number(section.offset);
+    const header = plausible(bytes.subarray(0, offset + Number(section.size)), offset);
+    if (header !== undefined) return { offset, length: lengthOf(header) };
   }
   let best: BtfPlace | undefined;
   for (let at = bytes.indexOf(0x9f); at >= 0; at = bytes.indexOf(0x9f, at + 1)) {
