@@ -1,16 +1,18 @@
 /**
- * The members of an initramfs: the file itself, a UKI's `.initrd`, or a file
- * named beside the kernel.
+ * The members of an initramfs: the file itself, a UKI's `.initrd`, the one built
+ * into a kernel, or a file named beside it.
  *
  * @module
  */
 
-import { FormatError, hex } from "../../formats/errors.ts";
-import { openInitramfs, type Segment } from "../../formats/initramfs/initramfs.ts";
+import { hex } from "../../formats/errors.ts";
+import { findBuiltinInitramfs } from "../../formats/initramfs/builtin.ts";
+import { type Initramfs, openInitramfs, type Segment } from "../../formats/initramfs/initramfs.ts";
+import { type Microcode, showSignature } from "../../formats/initramfs/microcode.ts";
 import { showMode } from "../../formats/initramfs/mode.ts";
-import { decodePe } from "../../formats/pe.ts";
-import { decodeUki } from "../../formats/uki.ts";
+import { hasSetupHeader } from "../../formats/others/x86.ts";
 import type { InfoOptions } from "../program.ts";
+import { InputError } from "../ui/errors.ts";
 import { exit } from "../ui/exit.ts";
 import { type Input, readInput } from "../ui/files.ts";
 import { styles } from "../ui/style.ts";
@@ -20,21 +22,52 @@ import { printable } from "../ui/text.ts";
 import { severityPaint } from "./summary.ts";
 import { count, grouped } from "./words.ts";
 
-/** The initramfs of a UKI, or the file as it is. */
-export function initramfsIn(bytes: Uint8Array): { bytes: Uint8Array; offset: number } {
-  const pe = bytes[0] === 0x4d && bytes[1] === 0x5a ? decodePe(bytes) : undefined;
-  const section = pe && decodeUki(bytes, pe)?.sections.find(({ name }) => name === ".initrd");
+/** An initramfs and where it came from. */
+interface FoundInitramfs {
+  /** The bytes that its offsets count in. */
+  readonly bytes: Uint8Array;
+  /** What it is, for the heading. */
+  readonly title: string;
+  /** What to add to its offsets to have those of the file; 0 where it was unpacked. */
+  readonly base: number;
+  /** The archive, opened. */
+  readonly opened: Initramfs;
+}
+
+/** The initramfs in a file: a UKI's, the one built into a kernel, or the file itself. */
+async function initramfsIn(
+  terminal: Terminal,
+  input: Input,
+  limit: { readonly limit?: number },
+): Promise<FoundInitramfs> {
+  const { bytes, path } = input;
+  const isProgram = bytes[0] === 0x4d || bytes[0] === 0x7f || hasSetupHeader(bytes);
+  if (!isProgram) {
+    return { bytes, title: "initramfs", base: 0, opened: await openInitramfs(bytes, limit) };
+  }
+  const { open } = await import("../info.ts");
+  const { uki, kernel } = await open(terminal, input, limit);
+  const section = uki?.sections.find(({ name }) => name === ".initrd");
   if (section) {
-    const end = section.offset + section.size;
-    return { bytes: bytes.subarray(section.offset, end), offset: section.offset };
+    const part = bytes.subarray(section.offset, section.offset + section.size);
+    return {
+      bytes: part,
+      title: "initramfs in .initrd",
+      base: section.offset,
+      opened: await openInitramfs(part, limit),
+    };
   }
-  if (pe) {
-    throw new FormatError(
-      { structure: "initramfs", offset: 0 },
-      "a kernel image without an .initrd section; the initramfs is a file of its own",
-    );
-  }
-  return { bytes, offset: 0 };
+  const found = kernel && await findBuiltinInitramfs(kernel.bytes, {
+    ...limit,
+    sections: kernel.elf?.sections ?? [],
+  });
+  if (!found) throw new InputError(path, "has no initramfs, neither built in nor in .initrd");
+  return {
+    bytes: kernel.bytes.subarray(found.offset, found.offset + found.length),
+    title: `initramfs built into the kernel, at ${hex(found.offset)} of it (${found.rule})`,
+    base: 0,
+    opened: found.initramfs,
+  };
 }
 
 /** Lists an initramfs: segments, members, microcode, what is wrong. */
@@ -45,21 +78,27 @@ export async function printInitramfs(
 ): Promise<number> {
   const paint = styles(terminal.colour);
   const file = typeof options.initramfs === "string" ? await readInput(options.initramfs) : input;
-  const { bytes, offset } = initramfsIn(file.bytes);
-  const opened = await openInitramfs(
-    bytes,
+  const { bytes, title, base, opened } = await initramfsIn(
+    terminal,
+    file,
     options.limit === undefined ? {} : { limit: options.limit },
   );
-  const { segments, init, complaints } = opened;
+  const { segments, init, complaints, bootconfig } = opened;
   terminal.out(`${paint.title(printable(file.path))}\n`);
   terminal.out(
-    `  initramfs, ${count(segments.length, "segment")}, ` +
+    `  ${title}, ${count(segments.length, "segment")}, ` +
       `${init ? "/init is there" : "no /init"}, ${grouped(bytes.length)} bytes\n`,
   );
-  for (const segment of segments) printSegment(terminal, segment, offset);
+  for (const segment of segments) printSegment(terminal, segment, base);
+  if (bootconfig) {
+    terminal.out(
+      `\n  ${paint.name("bootconfig")} at ${hex(base + bootconfig.offset)}, checksum ` +
+        `${bootconfig.checksum}\n`,
+    );
+  }
   for (const { severity, offset: at, message } of complaints) {
     terminal.out(
-      `  ${severityPaint(paint, severity)} at ${hex(offset + at)}: ${printable(message)}\n`,
+      `  ${severityPaint(paint, severity)} at ${hex(base + at)}: ${printable(message)}\n`,
     );
   }
   return exit.done.code;
@@ -72,7 +111,9 @@ function printSegment(terminal: Terminal, segment: Segment, base: number): void 
     `\n  ${paint.name(`${kind} segment`)} at ${hex(base + offset)}, ${grouped(length)} bytes, ` +
       `${compression === "none" ? "plain" : compression}, ${count(members.length, "member")}\n`,
   );
-  for (const update of microcode ?? []) terminal.out(`    ${microcodeLine(update)}\n`);
+  for (const file of microcode ?? []) {
+    for (const line of microcodeLines(file)) terminal.out(`    ${line}\n`);
+  }
   const rows = members.map(({ mode, uid, gid, contents, size, mtime, name, target, rdev }) => [
     showMode(mode),
     `${uid}:${gid}`,
@@ -85,9 +126,28 @@ function printSegment(terminal: Terminal, segment: Segment, base: number): void 
   terminal.out(table(terminal, [{}, {}, { align: "right" }, {}, {}], rows, { indent: 4 }));
 }
 
-function microcodeLine(update: NonNullable<Segment["microcode"]>[number]): string {
-  return Object.entries(update)
-    .filter(([, value]) => typeof value === "string" || typeof value === "number")
-    .map(([name, value]) => `${name} ${typeof value === "number" ? hex(value) : value}`)
-    .join(", ");
+/** One line an update: which processors it is for, its revision and its day. */
+function* microcodeLines(microcode: Microcode): Generator<string> {
+  if (microcode.vendor === "GenuineIntel") {
+    for (const { header, size, checksum, extended } of microcode.updates) {
+      const also = extended.length > 0 ? ` and ${extended.length} more` : "";
+      yield `Intel ${showSignature(header.sig)}${also}, revision ${hex(header.rev)}, ` +
+        `${day(header.date)}, ${grouped(size)} bytes, checksum ${checksum}`;
+    }
+    return;
+  }
+  for (const { patches } of microcode.containers) {
+    for (const { header, size, signatures } of patches) {
+      yield `AMD ${
+        signatures.map((sig) => showSignature(sig)).join(", ") || "for nobody listed"
+      }, ` +
+        `revision ${hex(header.patch_id)}, ${day(header.data_code)}, ${grouped(size)} bytes`;
+    }
+  }
+}
+
+/** A date in BCD, 0xMMDDYYYY. */
+function day(date: number): string {
+  const digits = date.toString(16).padStart(8, "0");
+  return `${digits.slice(4)}-${digits.slice(0, 2)}-${digits.slice(2, 4)}`;
 }
