@@ -33,12 +33,14 @@ const MAX_LINE = 1024;
 const MAX_LINES = 4096;
 
 /**
- * Finds the banner in an unpacked kernel, ELF or not.
+ * Finds the banner in an unpacked kernel, ELF or not: the first with a build
+ * number, else the first of all.
  *
  * @returns `undefined` where there is none.
  */
 export function findBanner(bytes: Uint8Array): Banner | undefined {
   let lines = 0;
+  let unnumbered: Banner | undefined;
   for (
     let offset = findSequence(bytes, opening);
     offset >= 0 && lines < MAX_LINES;
@@ -49,9 +51,13 @@ export function findBanner(bytes: Uint8Array): Banner | undefined {
     lines++;
     const text = lineAt(bytes, offset);
     const release = text?.match(/^Linux version (\d+\.\d[^\s()%]*) \([^%]+\)/)?.[1];
-    if (text !== undefined && release !== undefined) return { text, release, offset };
+    if (text === undefined || release === undefined) continue;
+    // Since 6.1 a weak banner without its build number, "# SMP", may stand before
+    // the real one, "#1 SMP", which the kernel's last link adds.
+    if (/ #\d/.test(text)) return { text, release, offset };
+    unnumbered ??= { text, release, offset };
   }
-  return undefined;
+  return unnumbered;
 }
 
 /** The line up to its NUL or newline; `undefined` if none comes or it is no text. */

@@ -74,3 +74,12 @@ Deno.test("a kernel of 66 MB without a banner is searched in well under a second
   assert.equal(findBanner(bytes), undefined);
   assert.ok(performance.now() - start < 1000);
 });
+
+Deno.test("the banner with a build number is taken, wherever the weak one stands", () => {
+  const weak = "Linux version 6.1.0 (me@here) (gcc) # SMP\n";
+  const real = "Linux version 6.1.0 (me@here) (gcc) #1 SMP Mon\n";
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  assert.equal(findBanner(bytes(`${weak}\0${real}\0`))?.text, real.trim());
+  assert.equal(findBanner(bytes(`${real}\0${weak}\0`))?.text, real.trim());
+  assert.equal(findBanner(bytes(`${weak}\0`))?.text, weak.trim());
+});
