@@ -53,6 +53,7 @@ export class Arena {
   /** Where the result has to end. */
   readonly limitAt: number;
   readonly #structure: string;
+  readonly #isFresh: boolean;
 
   /**
    * @param structure What is being unpacked, for errors.
@@ -65,7 +66,9 @@ export class Arena {
     this.inputEnd = this.inputAt + input.length;
     this.outputAt = Math.ceil((this.inputEnd + INPUT_SLACK) / 64) * 64;
     this.limitAt = Math.min(this.outputAt + limit, LAST);
-    this.memory = idle.memories?.pop() ?? new WebAssembly.Memory({ initial: 4, maximum: 0x8000 });
+    const used = idle.memories?.pop();
+    this.#isFresh = used === undefined;
+    this.memory = used ?? new WebAssembly.Memory({ initial: 4, maximum: 0x8000 });
     this.reserve(this.outputAt);
     const all = this.bytes();
     all.set(input, this.inputAt);
@@ -118,6 +121,17 @@ export class Arena {
    */
   holdLimit(out: number, at: number): void {
     if (out > this.limitAt) throw this.tooLong(at);
+  }
+
+  /**
+   * Writes one byte many times, at the end of the output. Zeros need not be
+   * written to memory that was not used before, but for the first few: a decoder
+   * may have gone beyond its output. Kernels have zeros by the megabyte, and a page
+   * not touched is not needed.
+   */
+  fill(byte: number, from: number, to: number): void {
+    const written = this.#isFresh && byte === 0 ? Math.min(to, from + OUTPUT_SLACK) : to;
+    this.bytes().fill(byte, from, written);
   }
 
   /** The error for a result beyond the limit, at an offset in the input. */

@@ -1,8 +1,12 @@
 /**
- * The two loops of zstd as WebAssembly: symbols of a Huffman code, and sequences
- * of literals and matches.
+ * The loops of zstd as WebAssembly: symbols of a Huffman code; sequences of
+ * literals and matches read; the same executed.
  *
- * Both read their bits backwards, from the highest set bit of the last byte to
+ * Sequences are read and executed in two passes over a block. A match in a window
+ * of 128 MiB is a cache miss, and while one is waited for, the processor gets on
+ * only with what does not depend on bits still to be read.
+ *
+ * Bits are read backwards, from the highest set bit of the last byte to
  * the lowest bit of the first. The 64 bits up to the place of reading are loaded
  * anew whenever they might not do; a load that reaches below the stream's start
  * gets bits of something else, which matter only where the stream is damaged,
@@ -37,14 +41,16 @@ export const zstdStatus = {
 export interface ZstdCode {
   /** Decodes `count` symbols of a Huffman code of up to `bits` bits to `to`. Returns a status. */
   huffman(start: number, end: number, to: number, count: number, bits: number): number;
+  /** Reads `count` sequences and puts them where {@link execute} finds them. Returns a status. */
+  sequences(start: number, end: number, count: number): number;
   /**
-   * Decodes and executes sequences.
+   * Executes `count` sequences.
    *
    * @param outEnd How far the output may go.
    * @param base Where the frame's output starts.
    * @returns A status.
    */
-  sequences(start: number, end: number, count: number, outEnd: number, base: number): number;
+  execute(count: number, outEnd: number, base: number): number;
   /** Next literal. */
   readonly literal: { value: number };
   /** Where the literals end. */
@@ -69,7 +75,7 @@ export interface ZstdCode {
  * Where the tables are. An entry of the first three is eight bytes: the next
  * state's base (16 bits), extra bits of the value (8), bits to be added to the
  * next state (8), base of the value (32). One of `huffman` is two: bits of the
- * code, symbol.
+ * code, symbol. A sequence is three words: literals, match length, distance.
  */
 export const zstdTables = {
   literalLengths: DECODER_TABLES,
@@ -77,13 +83,17 @@ export const zstdTables = {
   offsets: DECODER_TABLES + 0x2000,
   huffman: DECODER_TABLES + 0x2800,
   literals: DECODER_TABLES + 0x3800,
+  sequences: DECODER_TABLES + 0x3840 + 0x20000,
 } as const;
 
 /** Largest block, and largest number of literals in one. */
 export const ZSTD_BLOCK = 0x20000 as const;
 
-/** Bytes of all tables. */
-export const ZSTD_TABLES = 0x3840 + ZSTD_BLOCK;
+/** Most sequences that a block can have, as each makes three bytes or more. */
+export const ZSTD_SEQUENCES = 43690 as const;
+
+/** Bytes of all tables; a sequence takes three words. */
+export const ZSTD_TABLES = 0x3840 + ZSTD_BLOCK + 12 * ZSTD_SEQUENCES;
 
 const cache: { module?: Promise<WebAssembly.Module> } = {};
 
@@ -100,6 +110,7 @@ export function assembleZstd(): Uint8Array<ArrayBuffer> {
   m.memory({ min: 1, import: ["env", "memory"] });
   huffman(m);
   sequences(m);
+  execute(m);
   return m.finish();
 }
 
@@ -213,34 +224,27 @@ function huffman(m: Module): void {
 
 function sequences(m: Module): void {
   const shared = (name: string) => m.global({ type: "i32", mutable: true, export: name });
-  const globalLiteral = shared("literal");
-  const globalLiteralEnd = shared("literalEnd");
-  const globalOut = shared("out");
   const globalReps = [shared("rep0"), shared("rep1"), shared("rep2")] as const;
   const stateBits = [shared("literalBits"), shared("offsetBits"), shared("matchBits")] as const;
 
-  const { code: f, params: [start, end, count, outEnd, base] } = m.func({
-    params: ["i32", "i32", "i32", "i32", "i32"],
+  const { code: f, params: [start, end, count] } = m.func({
+    params: ["i32", "i32", "i32"],
     results: ["i32"],
     export: "sequences",
   });
   const local = (): Local => f.local("i32");
   const wide = (): Local => f.local("i64");
-  const [literal, literalEnd, out, status, from] = [local(), local(), local(), local(), local()];
   const [rep0, rep1, rep2] = [local(), local(), local()];
   const [literalState, offsetState, matchState] = [local(), local(), local()];
   const [literalEntry, offsetEntry, matchEntry] = [wide(), wide(), wide()];
-  const [literals, distance, length] = [local(), local(), local()];
+  const [literals, distance, length, at, chosen] = [local(), local(), local(), local(), local()];
   const bits = new BackwardBits(f, start);
+  const reps = [rep0, rep1, rep2] as const;
+  for (const [i, rep] of reps.entries()) f.globalGet(globalReps[i] ?? globalReps[0]).localSet(rep);
 
-  f.localSet(literal, f.globalGet(globalLiteral)).localSet(out, f.globalGet(globalOut));
-  f.localSet(literalEnd, f.globalGet(globalLiteralEnd));
-  [rep0, rep1, rep2].forEach((rep, i) => f.globalGet(globalReps[i] ?? globalOut).localSet(rep));
-  f.localSet(status, f.i32Const(zstdStatus.badBits));
-
-  const leave = f.block();
-  bits.open(end, leave);
-  bits.reload(leave);
+  const bad = f.block();
+  bits.open(end, bad);
+  bits.reload(bad);
   for (
     const [state, size] of [
       [literalState, stateBits[0]],
@@ -271,56 +275,32 @@ function sequences(m: Module): void {
     bits.take().i32WrapI64();
     f.i32And(f.i32WrapI64(f.localGet(entry)), f.i32Const(0xffff)).i32Add().localSet(state);
   };
-  bits.reload(leave);
+  bits.reload(bad);
   value(offsetEntry, distance);
   value(matchEntry, length);
-  bits.reload(leave);
+  bits.reload(bad);
   value(literalEntry, literals);
+  recentOrNew();
+  const field = (offset: number, from: Local): void => {
+    f.i32Store(zstdTables.sequences + offset, f.localGet(at), f.localGet(from));
+  };
+  field(0, literals);
+  field(4, length);
+  field(8, distance);
+  f.localSet(at, f.i32Add(f.localGet(at), f.i32Const(12)));
   f.localTee(count, f.i32Sub(f.localGet(count), f.i32Const(1)));
+  // The last sequence does not lead to another state.
   const goesOn = f.if();
   move(literalEntry, literalState);
   move(matchEntry, matchState);
   move(offsetEntry, offsetState);
-  f.end(goesOn);
+  f.br(next).end(goesOn).end(next);
 
-  recentOrNew();
-
-  const enoughLiterals = f.block();
-  f.i32Sub(f.localGet(literalEnd), f.localGet(literal)).localGet(literals).i32GeU();
-  f.brIf(enoughLiterals);
-  leaveWith(zstdStatus.noLiterals);
-  f.end(enoughLiterals);
-  const room = f.block();
-  f.i32Sub(f.localGet(outEnd), f.localGet(out));
-  f.i32Add(f.localGet(literals), f.localGet(length)).i32GeU().brIf(room);
-  leaveWith(zstdStatus.tooLong);
-  f.end(room);
-  const some = f.block();
-  f.brIf(some, f.i32Eqz(f.localGet(literals)));
-  f.localSet(from, f.localGet(literal));
-  f.localSet(literal, f.i32Add(f.localGet(literal), f.localGet(literals)));
-  copyForward(f, out, from, literals);
-  f.end(some);
-
-  const near = f.block();
-  f.i32Sub(f.localGet(distance), f.i32Const(1));
-  f.i32Sub(f.localGet(out), f.localGet(base)).i32LtU().brIf(near);
-  leaveWith(zstdStatus.badDistance);
-  f.end(near);
-  copyMatch(f, out, distance, length, from);
-  f.brIf(next, f.localGet(count)).end(next);
-
-  f.localSet(status, f.i32Const(zstdStatus.badBits));
+  for (const [i, rep] of reps.entries()) f.localGet(rep).globalSet(globalReps[i] ?? globalReps[0]);
   bits.isNotAtStart();
-  f.brIf(leave);
-  f.localSet(status, f.i32Const(zstdStatus.ended)).end(leave);
-  f.globalSet(globalLiteral, f.localGet(literal)).globalSet(globalOut, f.localGet(out));
-  [rep0, rep1, rep2].forEach((rep, i) => f.localGet(rep).globalSet(globalReps[i] ?? globalOut));
-  f.localGet(status);
-
-  function leaveWith(value: number): void {
-    f.localSet(status, f.i32Const(value)).br(leave);
-  }
+  f.brIf(bad);
+  f.i32Const(zstdStatus.ended).return().end(bad);
+  f.i32Const(zstdStatus.badBits);
 
   /**
    * A distance of 1 to 3 names one of the last three; without literals before the
@@ -331,21 +311,80 @@ function sequences(m: Module): void {
     const done = f.block();
     const isNew = f.block();
     f.brIf(isNew, f.i32GtU(f.localGet(distance), f.i32Const(3)));
-    f.i32Sub(f.localGet(distance), f.i32Eqz(f.i32Eqz(f.localGet(literals)))).localSet(distance);
+    f.i32Sub(f.localGet(distance), f.i32Ne(f.localGet(literals), f.i32Const(0)));
+    f.localSet(distance);
     // Now 0 to 3: the latest, the one before, the third, the latest less one.
     const isLatest = f.block();
     f.brIf(isLatest, f.i32Eqz(f.localGet(distance)));
     f.localGet(rep1);
     f.localGet(rep2).i32Sub(f.localGet(rep0), f.i32Const(1));
     f.i32Eq(f.localGet(distance), f.i32Const(2)).select();
-    f.i32Eq(f.localGet(distance), f.i32Const(1)).select().localSet(from);
+    f.i32Eq(f.localGet(distance), f.i32Const(1)).select().localSet(chosen);
     f.localGet(rep2).localGet(rep1);
     f.i32Eq(f.localGet(distance), f.i32Const(1)).select().localSet(rep2);
-    f.localSet(rep1, f.localGet(rep0)).localSet(rep0, f.localGet(from));
+    f.localSet(rep1, f.localGet(rep0)).localSet(rep0, f.localGet(chosen));
     f.end(isLatest);
     f.localSet(distance, f.localGet(rep0)).br(done).end(isNew);
     f.localSet(rep2, f.localGet(rep1)).localSet(rep1, f.localGet(rep0));
     f.localTee(rep0, f.i32Sub(f.localGet(distance), f.i32Const(3))).localSet(distance);
     f.end(done);
   }
+}
+
+function execute(m: Module): void {
+  const shared = (name: string) => m.global({ type: "i32", mutable: true, export: name });
+  const [globalLiteral, globalLiteralEnd] = [shared("literal"), shared("literalEnd")];
+  const globalOut = shared("out");
+  const { code: f, params: [count, outEnd, base] } = m.func({
+    params: ["i32", "i32", "i32"],
+    results: ["i32"],
+    export: "execute",
+  });
+  const local = (): Local => f.local("i32");
+  const [literal, literalEnd, out, status] = [local(), local(), local(), local()];
+  const [literals, length, distance, from, at] = [local(), local(), local(), local(), local()];
+  f.localSet(literal, f.globalGet(globalLiteral)).localSet(out, f.globalGet(globalOut));
+  f.localSet(literalEnd, f.globalGet(globalLiteralEnd));
+
+  const leave = f.block();
+  const next = f.loop();
+  for (const [i, field] of [literals, length, distance].entries()) {
+    f.localSet(field, f.i32Load(zstdTables.sequences + 4 * i, f.localGet(at)));
+  }
+  f.localSet(at, f.i32Add(f.localGet(at), f.i32Const(12)));
+  /** Leaves with a status unless what `holds` leaves on the stack is true. */
+  const hold = (holds: () => void, otherwise: number): void => {
+    const fine = f.block();
+    holds();
+    f.brIf(fine);
+    f.localSet(status, f.i32Const(otherwise)).br(leave).end(fine);
+  };
+  hold(() => {
+    f.i32Sub(f.localGet(literalEnd), f.localGet(literal)).localGet(literals).i32GeU();
+  }, zstdStatus.noLiterals);
+  hold(() => {
+    f.i32Sub(f.localGet(outEnd), f.localGet(out));
+    f.i32Add(f.localGet(literals), f.localGet(length)).i32GeU();
+  }, zstdStatus.tooLong);
+
+  // Up to sixteen literals are copied without asking how many.
+  f.v128Store({ align: 0 }, f.localGet(out), f.v128Load({ align: 0 }, f.localGet(literal)));
+  f.localSet(from, f.i32Add(f.localGet(literal), f.i32Const(16)));
+  f.localSet(literal, f.i32Add(f.localGet(literal), f.localGet(literals)));
+  const few = f.block();
+  f.brIf(few, f.i32LeU(f.localGet(literals), f.i32Const(16)));
+  f.localSet(out, f.i32Add(f.localGet(out), f.i32Const(16)));
+  f.localSet(literals, f.i32Sub(f.localGet(literals), f.i32Const(16)));
+  copyForward(f, out, from, literals);
+  f.localSet(literals, f.i32Const(0)).end(few);
+  f.localSet(out, f.i32Add(f.localGet(out), f.localGet(literals)));
+
+  hold(() => {
+    f.i32Sub(f.localGet(distance), f.i32Const(1));
+    f.i32Sub(f.localGet(out), f.localGet(base)).i32LtU();
+  }, zstdStatus.badDistance);
+  copyMatch(f, out, distance, length, from);
+  f.localTee(count, f.i32Sub(f.localGet(count), f.i32Const(1))).brIf(next).end(next).end(leave);
+  f.globalSet(globalLiteral, f.localGet(literal)).globalSet(globalOut, f.localGet(out));
+  f.localGet(status);
 }

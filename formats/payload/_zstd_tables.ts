@@ -105,37 +105,34 @@ export function readDistribution(
   return { counts, bits, at };
 }
 
-/** One state of an FSE table: its symbol, and the way to the next state. */
-type OnState = (state: number, symbol: number, bits: number, base: number) => void;
-
-/** Lays out the states of an FSE table (section 4.1.2). */
-export function spreadStates(counts: readonly number[], bits: number, onState: OnState): void {
+/**
+ * Lays out the states of an FSE table (section 4.1.2): into `symbols`, by state.
+ * `next` gets, by symbol, the number with which to count its states on from.
+ */
+function spreadSymbols(
+  counts: readonly number[],
+  bits: number,
+  symbols: Uint8Array,
+  next: Uint16Array,
+): void {
   const size = 1 << bits;
-  const symbols = new Uint8Array(size);
-  const next = new Uint16Array(counts.length);
   let high = size - 1;
-  counts.forEach((count, symbol) => {
+  for (let symbol = 0; symbol < counts.length; symbol++) {
+    const count = counts[symbol] as number;
     if (count === -1) {
       symbols[high--] = symbol;
       next[symbol] = 1;
     } else {
       next[symbol] = count;
     }
-  });
+  }
   const step = (size >> 1) + (size >> 3) + 3;
   let state = 0;
-  counts.forEach((count, symbol) => {
-    for (let i = 0; i < count; i++) {
+  for (let symbol = 0; symbol < counts.length; symbol++) {
+    for (let left = counts[symbol] as number; left > 0; left--) {
       symbols[state] = symbol;
       do state = (state + step) & (size - 1); while (state > high);
     }
-  });
-  for (let state = 0; state < size; state++) {
-    const symbol = symbols[state] ?? 0;
-    const nth = next[symbol] ?? 1;
-    next[symbol] = nth + 1;
-    const width = bits - (31 - Math.clz32(nth));
-    onState(state, symbol, width, (nth << width) - size);
   }
 }
 
@@ -151,10 +148,18 @@ export function writeSequenceTable(
   bits: number,
 ): void {
   const { bases, extras } = code;
-  spreadStates(counts, bits, (state, symbol, width, base) => {
-    table[2 * state] = base | (extras[symbol] ?? 0) << 16 | width << 24;
-    table[2 * state + 1] = bases[symbol] ?? 0;
-  });
+  const size = 1 << bits;
+  const symbols = new Uint8Array(size);
+  const next = new Uint16Array(counts.length);
+  spreadSymbols(counts, bits, symbols, next);
+  for (let state = 0; state < size; state++) {
+    const symbol = symbols[state] as number;
+    const nth = next[symbol] as number;
+    next[symbol] = nth + 1;
+    const width = bits - (31 - Math.clz32(nth));
+    table[2 * state] = (nth << width) - size | (extras[symbol] as number) << 16 | width << 24;
+    table[2 * state + 1] = bases[symbol] as number;
+  }
 }
 
 /** Writes a table of one state, which always says the same symbol. */
@@ -200,15 +205,19 @@ export function readHuffmanTree(input: TableInput, table: Uint16Array): HuffmanT
     fail(`needs weights that make a tree of up to 11 levels, found a sum of ${sum}`);
   }
   weights.push(32 - Math.clz32(left));
-  let slot = 0;
-  for (let weight = 1; weight <= bits; weight++) {
-    const width = bits + 1 - weight;
-    for (let symbol = 0; symbol < weights.length; symbol++) {
-      if (weights[symbol] !== weight) continue;
-      const next = slot + (1 << (weight - 1));
-      table.fill(width | symbol << 8, slot, next);
-      slot = next;
-    }
+  const slots = new Uint16Array(14);
+  for (const weight of weights) if (weight > 0) slots[weight + 1] = (slots[weight + 1] ?? 0) + 1;
+  for (let weight = 2; weight <= bits + 1; weight++) {
+    slots[weight] = (slots[weight - 1] ?? 0) + ((slots[weight] ?? 0) << (weight - 2));
+  }
+  const slot = slots[bits + 1];
+  for (let symbol = 0; symbol < weights.length; symbol++) {
+    const weight = weights[symbol] as number;
+    if (weight === 0 || weight > bits) continue;
+    const first = slots[weight] as number;
+    const last = slots[weight] = first + (1 << (weight - 1));
+    const entry = bits + 1 - weight | symbol << 8;
+    for (let i = first; i < last; i++) table[i] = entry;
   }
   if (slot !== 1 << bits) fail("needs weights that make a whole tree");
   return { bits, at };
@@ -220,13 +229,17 @@ function packedWeights(input: TableInput): number[] {
   const { counts, bits, at } = readDistribution(input, 6, 256);
   const size = 1 << bits;
   const symbols = new Uint8Array(size);
+  const next = new Uint16Array(counts.length);
+  spreadSymbols(counts, bits, symbols, next);
   const widths = new Uint8Array(size);
   const bases = new Uint8Array(size);
-  spreadStates(counts, bits, (state, symbol, width, base) => {
-    symbols[state] = symbol;
-    widths[state] = width;
-    bases[state] = base;
-  });
+  for (let state = 0; state < size; state++) {
+    const symbol = symbols[state] as number;
+    const nth = next[symbol] as number;
+    next[symbol] = nth + 1;
+    const width = widths[state] = bits - (31 - Math.clz32(nth));
+    bases[state] = (nth << width) - size;
+  }
   const fail = (problem: string): never => {
     throw new FormatError({ structure, field: "Huffman tree", offset: at }, problem);
   };
@@ -235,16 +248,15 @@ function packedWeights(input: TableInput): number[] {
   let left = (end - at) * 8 - (Math.clz32(last) - 24) - 1;
   const take = (count: number): number => {
     left -= count;
-    let value = 0;
-    for (let i = count - 1; i >= 0; i--) {
-      const bit = left + i;
-      const one = bit >= 0 ? (bytes[at + (bit >> 3)] ?? 0) >> (bit & 7) & 1 : 0;
-      value = value * 2 + one;
-    }
-    return value;
+    // Up to six bits, from two bytes; before the first one there are zeros.
+    if (left < 0) return ((bytes[at] ?? 0) << -left) & ((1 << count) - 1);
+    const first = at + (left >> 3);
+    const pair = (bytes[first] ?? 0) | (first + 1 < end ? (bytes[first + 1] ?? 0) << 8 : 0);
+    return pair >> (left & 7) & ((1 << count) - 1);
   };
   const weights: number[] = [];
-  let [one, other] = [take(bits), take(bits)];
+  let one = take(bits);
+  let other = take(bits);
   if (left < 0) fail("needs bits for two states");
   for (;;) {
     if (weights.length > 253) fail("needs up to 255 weights, found more");
@@ -254,7 +266,9 @@ function packedWeights(input: TableInput): number[] {
       weights.push(symbols[other] ?? 0);
       return weights;
     }
-    [one, other] = [other, one];
+    const turn = one;
+    one = other;
+    other = turn;
   }
 }
 

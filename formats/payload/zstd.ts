@@ -17,6 +17,7 @@ import { type Checks, createChecks, RunningHash } from "./_checks.ts";
 import {
   createZstdCode,
   ZSTD_BLOCK,
+  ZSTD_SEQUENCES,
   ZSTD_TABLES,
   type ZstdCode,
   zstdStatus,
@@ -239,9 +240,11 @@ class ZstdReader {
     } else {
       this.#arena.holdLimit(this.#out + size, start);
       this.#arena.reserve(this.#out + size);
-      const all = this.#arena.bytes();
-      if (type === 0) all.copyWithin(this.#out, inputAt + dataAt, inputAt + dataAt + size);
-      else all.fill(this.#bytes[dataAt] ?? 0, this.#out, this.#out + size);
+      if (type === 0) {
+        this.#arena.bytes().copyWithin(this.#out, inputAt + dataAt, inputAt + dataAt + size);
+      } else {
+        this.#arena.fill(this.#bytes[dataAt] ?? 0, this.#out, this.#out + size);
+      }
       this.#out += size;
       this.#at += type === 0 ? size : 1;
     }
@@ -264,7 +267,8 @@ class ZstdReader {
       code.matchBits.value = this.#bits.matchLengths;
       const { inputAt } = arena;
       if (this.#at >= end) this.#fail("sequences", this.#at, "needs bits, the block ends");
-      const status = code.sequences(inputAt + this.#at, inputAt + end, count, from + most, base);
+      let status = code.sequences(inputAt + this.#at, inputAt + end, count);
+      if (status === zstdStatus.ended) status = code.execute(count, from + most, base);
       if (status !== zstdStatus.ended) this.#failBy(status, "sequences", start, most);
     } else if (this.#at !== end) {
       this.#fail("sequences", this.#at, "needs the end of the block after no sequences");
@@ -365,8 +369,15 @@ class ZstdReader {
     this.#holdWithin("sequences", start, size, end);
     this.#at += size;
     const [, second = 0, third = 0] = this.#bytes.subarray(start, start + size);
-    if (first < 128) return first;
-    return first < 255 ? (first - 128 << 8) + second : second + (third << 8) + 0x7f00;
+    const count = first < 128
+      ? first
+      : first < 255
+      ? (first - 128 << 8) + second
+      : second + (third << 8) + 0x7f00;
+    if (count > ZSTD_SEQUENCES) {
+      this.#fail("sequences", start, `needs up to ${ZSTD_SEQUENCES}, found ${count}`);
+    }
+    return count;
   }
 
   #sequenceTables(end: number): void {
