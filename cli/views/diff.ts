@@ -86,7 +86,7 @@ function printUnified(terminal: Terminal, { a, b, changes }: Comparison): void {
   terminal.out(paint.added(`+++ ${printable(b.path)}  (${printable(b.title)})`) + "\n");
   for (const [section, of] of grouping(changes)) {
     terminal.out(`${paint.name(`@@ ${heading(section, of)} @@`)}\n`);
-    const width = Math.min(32, Math.max(...of.map(({ path }) => visibleWidth(printable(path)))));
+    const width = Math.min(44, Math.max(...of.map(({ path }) => visibleWidth(printable(path)))));
     const line = (mark: string, name: string, value: string, dress: Paint) => {
       const body = `${mark}${pad(name, width)}  ${value}`.trimEnd();
       for (const one of body.split("\n")) terminal.out(`${dress(one)}\n`);
@@ -98,12 +98,29 @@ function printUnified(terminal: Terminal, { a, b, changes }: Comparison): void {
         line(" ", name, is ?? "", paint.value);
         continue;
       }
-      if (was !== undefined) line("-", name, lined(was, width, "-"), paint.removed);
-      if (is !== undefined) line("+", name, lined(is, width, "+"), paint.added);
       const note = noteOf(change);
-      if (note !== undefined) line(" ", "", note, paint.dim);
+      const inline = is !== undefined && fitsBehind(change, note, is, INLINE_WIDTH - width);
+      if (was !== undefined) line("-", name, lined(was, width, "-"), paint.removed);
+      if (is !== undefined) {
+        line("+", name, lined(inline ? `${is}; ${note}` : is, width, "+"), paint.added);
+      }
+      if (note !== undefined && !inline) line(" ", "", note, paint.dim);
     }
   }
+}
+
+/** Widest line with a note behind its value. */
+const INLINE_WIDTH = 100;
+
+/** Whether a note about how far or how much may stand behind the value. */
+function fitsBehind(
+  { kind }: Change,
+  note: string | undefined,
+  value: string,
+  room: number,
+): boolean {
+  return note !== undefined && (kind === "resized" || kind === "moved") &&
+    visibleWidth(value) + visibleWidth(note) + 2 <= room;
 }
 
 /** A value of several lines, each with its mark and under the first. */
@@ -142,14 +159,17 @@ function printSideBySide(terminal: Terminal, { a, b, changes }: Comparison): voi
   for (const [section, of] of grouping(changes)) {
     terminal.out(`${paint.title(heading(section, of))}\n`);
     for (const change of of) {
-      const [left, right] = [wasText(change), isText(change)];
+      const [left, is] = [wasText(change), isText(change)];
+      const note = change.kind === "same" ? undefined : noteOf(change);
+      const half = Math.floor((page.columns - 3) / 2);
+      const inline = is !== undefined && fitsBehind(change, note, is, half);
+      const right = inline ? `${is}; ${note}` : is;
       const row = {
         ...(left !== undefined && { left }),
         ...(right !== undefined && { right }),
       };
       print(printable(change.path), sideBySide(page, [row]));
-      const note = change.kind === "same" ? undefined : noteOf(change);
-      if (note === undefined) continue;
+      if (note === undefined || inline) continue;
       for (const line of wrap(note, page.columns)) {
         terminal.out(`${" ".repeat(start)}${paint.dim(line)}\n`);
       }
@@ -175,6 +195,7 @@ function printLayouts(terminal: Terminal, { a, b, changes }: Comparison): void {
     const width = terminal.outIsTerminal ? terminal.columns - 2 : Infinity;
     for (const line of wrap(printable(meaning), width)) terminal.out(`  ${line}\n`);
   }
+  const labels = a.label === b.label ? [a.path, b.path] : [a, b].map((s) => s.label ?? s.path);
   for (const section of ["layout", "names"] as const) {
     const of = groups.get(section);
     if (!of) continue;
@@ -184,9 +205,9 @@ function printLayouts(terminal: Terminal, { a, b, changes }: Comparison): void {
     terminal.out(table(
       terminal,
       [
-        { title: section === "layout" ? "Field" : "Name", paint: paint.name },
-        { title: printable(a.path), fit: "wrap" },
-        { title: printable(b.path), fit: "wrap" },
+        { title: section === "layout" ? "Field" : "Name", paint: paint.name, fit: "wrap" },
+        { title: printable(labels[0] ?? ""), fit: "wrap" },
+        { title: printable(labels[1] ?? ""), fit: "wrap" },
         ...(isKnown ? [{ title: "Since" }, { title: "Known by", fit: "wrap" as const }] : []),
         ...(of.some(({ note, path }) => note !== undefined && path.includes("…"))
           ? [{ title: "Note", fit: "wrap" as const }]
