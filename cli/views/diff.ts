@@ -104,7 +104,7 @@ function printUnified(terminal: Terminal, { a, b, changes }: Comparison): void {
       if (is !== undefined) {
         line("+", name, lined(inline ? `${is}; ${note}` : is, width, "+"), paint.added);
       }
-      if (note !== undefined && !inline) line(" ", "", note, paint.dim);
+      if (note !== undefined && !inline) line(" ", "", lined(note, width, " "), paint.dim);
     }
   }
 }
@@ -192,8 +192,13 @@ function printLayouts(terminal: Terminal, { a, b, changes }: Comparison): void {
   );
   const groups = grouping(changes);
   for (const { meaning } of groups.get("protocol") ?? []) {
-    const width = terminal.outIsTerminal ? terminal.columns - 2 : Infinity;
-    for (const line of wrap(printable(meaning), width)) terminal.out(`  ${line}\n`);
+    const [change = "", ...adds] = printable(meaning).split(/: (?:added|taken back) |; /);
+    terminal.out(table(
+      terminal,
+      [{}, { fit: "wrap", paint: paint.dim }],
+      [[change, adds[0] ?? ""], ...adds.slice(1).map((line) => ["", line])],
+      { indent: 2 },
+    ));
   }
   const labels = a.label === b.label ? [a.path, b.path] : [a, b].map((s) => s.label ?? s.path);
   for (const section of ["layout", "names"] as const) {

@@ -6,6 +6,7 @@
 
 import type { Config } from "../../formats/ikconfig.ts";
 import {
+  type About,
   arrange,
   type Arrangement,
   type Change,

@@ -48,7 +48,7 @@ export function protocolName(version: number): string {
   return version < 0x200 ? "old" : showProtocol(version & 0x7fff);
 }
 
-/** What lies between two protocols: "adds kernel_info (2.15, Linux 5.5)". */
+/** What lies between two protocols, a line each: "adds kernel_info (2.15, Linux 5.5)". */
 export function protocolNote(was: string, is: string): string | undefined {
   const order = historyData.protocols.map(({ version }) => version);
   const [i, j] = [order.indexOf(was), order.indexOf(is)];
@@ -58,7 +58,8 @@ export function protocolNote(was: string, is: string): string | undefined {
   const parts = between.map(({ version, since, adds }) =>
     `${adds.join(", ")} (${version}, Linux ${since})`
   );
-  return parts.length > 0 ? `${j > i ? "adds" : "lacks"} ${parts.join("; ")}` : undefined;
+  const verb = j > i ? "adds" : "lacks";
+  return parts.length > 0 ? parts.map((part) => `${verb} ${part}`).join("\n") : undefined;
 }
 
 /** First release of a header field, by the history. */
@@ -116,7 +117,7 @@ export function* compareHeaders(
     const note = protocolNote(was, is);
     return {
       note,
-      meaning: `protocol ${was} → ${is}${note ? `: ${note}` : ""}`,
+      meaning: `protocol ${was} → ${is}${note ? `: ${note.replaceAll("\n", "; ")}` : ""}`,
     };
   });
   const [left, right] = [a.fields as AnyRecord, b.fields as AnyRecord];

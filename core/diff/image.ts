@@ -167,7 +167,9 @@ function* comparePlatforms(
       const words = (v: Verdict) =>
         v.starts ? "starts" : v.starts === null ? "cannot be told" : "does not start";
       if (was.starts === is.starts) {
-        return was.starts ? { kind: "moved", note: movedEntries(was.entries, is) } : {};
+        // What moved with the PC's entries has been told of the PC.
+        if (!was.starts || after?.startsWith("starts as pc")) return {};
+        return { kind: "moved", note: movedEntries(was.entries, is) };
       }
       return {
         meaning: `${name}: ${words(was)} → ${is.starts ? after : `${words(is)}: ${is.reason}`}`,
