@@ -67,9 +67,15 @@ export function attempt<T>(
  * @param file The whole file.
  * @param at Where in it the image starts, in bytes.
  * @param sums Whether to work out checksums, which reads the whole image.
+ * @param known The image as PE, where it has been decoded already.
  * @throws {FormatError} If there is no room for a setup header.
  */
-export function openBootImage(file: Uint8Array, at = 0, sums = true): BootImage {
+export function openBootImage(
+  file: Uint8Array,
+  at = 0,
+  sums = true,
+  known?: Pe,
+): BootImage {
   const bytes = file.subarray(at);
   const header = decodeSetupHeader(bytes);
   const { fields, version } = header;
@@ -80,9 +86,10 @@ export function openBootImage(file: Uint8Array, at = 0, sums = true): BootImage 
   // Before 2.04 syssize has 16 bits only, and a bzImage's length is the file's.
   const systemSize = version < 0x204 || told === 0 ? there : told;
 
-  const pe = bytes[0] === 0x4d && bytes[1] === 0x5a
-    ? attempt(complaints, "pe", () => decodePe(bytes, { checksum: sums }))
-    : undefined;
+  const pe = known ??
+    (bytes[0] === 0x4d && bytes[1] === 0x5a
+      ? attempt(complaints, "pe", () => decodePe(bytes, { checksum: sums }))
+      : undefined);
   const versionString = attempt(
     complaints,
     "version-string",

@@ -98,7 +98,11 @@ export async function inspect(
   const linux = uki?.sections.find(({ name }) => name === ".linux");
   const at = linux?.offset ?? 0;
   const boot = bootsAt(bytes, at, recognition.kind)
-    ? attempt(complaints, "setup_header", () => openBootImage(bytes, at, opened))
+    ? attempt(
+      complaints,
+      "setup_header",
+      () => openBootImage(bytes, at, opened, at === 0 ? pe : undefined),
+    )
     : undefined;
 
   if (pe) complaints.push(...pe.complaints);

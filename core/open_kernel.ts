@@ -11,7 +11,7 @@ import { type Banner, findBanner } from "../formats/banner.ts";
 import type { Btf } from "../formats/btf/mod.ts";
 import type { Complaint } from "../formats/complaint.ts";
 import { FormatError } from "../formats/errors.ts";
-import { decodeElf, type Elf, fileEnd, isElf } from "../formats/elf.ts";
+import { decodeElf, type Elf, fileEnd, isElf, sectionBytes } from "../formats/elf.ts";
 import { decodeNotes } from "../formats/elf_notes.ts";
 import type { Config } from "../formats/ikconfig.ts";
 import type { Kallsyms } from "../formats/kallsyms/mod.ts";
@@ -80,7 +80,9 @@ export async function openKernel(
 
   const configText = once(async () => {
     const { readIkconfig } = await import("../formats/ikconfig.ts");
-    return await readIkconfig(bytes, { limit: 1 << 26 });
+    // The kernel keeps it in .rodata; a few MiB instead of all of them.
+    const rodata = elf && sectionBytes(bytes, elf, ".rodata");
+    return await readIkconfig(rodata ?? bytes, { limit: 1 << 26 });
   });
   const config = once(async (): Promise<Config | undefined> => {
     const text = await configText();

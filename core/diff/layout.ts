@@ -305,17 +305,22 @@ function* compareStructs(
   if (!a || !b) return;
   const changes: Placed[] = [];
   const [left, right] = [keyed(a.fields, pathOf), keyed(b.fields, pathOf)];
+  const renames = new Map<string, Field>();
   for (const [path, was] of left) {
     const is = right.has(path) ? undefined : renamed(was, left, right);
     if (!is) continue;
     left.delete(path);
-    right.delete(is.path);
-    const sides = [fieldSide(was, was.path), fieldSide(is, is.path)] as const;
-    for (const change of compare("layout", is.path, ...sides, { kind: "renamed" })) {
-      changes.push({ change });
-    }
+    renames.set(is.path, was);
   }
   for (const [path, was, is] of inOrder(left, right)) {
+    const older = renames.get(path);
+    if (older && is) {
+      const sides = [fieldSide(older, older.path), fieldSide(is, path)] as const;
+      const meaning = `${older.path} at ${hex(is.at, 3)} is now ${path}`;
+      const [change] = compare("layout", path, ...sides, { kind: "renamed", meaning });
+      if (change) changes.push({ change });
+      continue;
+    }
     // Padding is told by the field that it became or was.
     if (isPadding(path) && !(was && is && was.at === is.at && was.size === is.size)) continue;
     for (const change of comparePlaces(path, was, is, a, b, name)) {
