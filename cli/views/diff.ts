@@ -114,12 +114,14 @@ const INLINE_WIDTH = 100;
 
 /** Whether a note about how far or how much may stand behind the value. */
 function fitsBehind(
-  { kind }: Change,
+  { kind, section }: Change,
   note: string | undefined,
   value: string,
   room: number,
 ): boolean {
-  return note !== undefined && (kind === "resized" || kind === "moved") &&
+  const isMeasure = (kind === "resized" || kind === "moved") &&
+    section !== "platforms" && section !== "placement";
+  return note !== undefined && isMeasure &&
     visibleWidth(value) + visibleWidth(note) + 2 <= room;
 }
 
@@ -147,7 +149,7 @@ function printSideBySide(terminal: Terminal, { a, b, changes }: Comparison): voi
   // The two values share what the name leaves over.
   const page = { columns: columns - start, outIsTerminal: true, colour: terminal.colour };
   const print = (name: string, values: string) => {
-    const names = wrap(name, nameWidth);
+    const names = wrapPath(name, nameWidth);
     const lines = values.replace(/\n$/, "").split("\n");
     for (let y = 0; y < Math.max(names.length, lines.length); y++) {
       const cell = pad(paint.name(names[y] ?? ""), nameWidth);
@@ -177,6 +179,15 @@ function printSideBySide(terminal: Terminal, { a, b, changes }: Comparison): voi
   }
 }
 
+/** A path in lines, broken behind a dot or an underscore where it is too long. */
+function wrapPath(path: string, width: number): string[] {
+  if (visibleWidth(path) <= width || path.includes(" ")) return wrap(path, width);
+  const dot = path.lastIndexOf(".", width - 1);
+  const at = dot > 0 ? dot : path.lastIndexOf("_", width - 1);
+  if (at <= 0) return wrap(path, width);
+  return [path.slice(0, at + 1), ...wrapPath(path.slice(at + 1), width)];
+}
+
 /** How a release is known, in words. */
 const bases: Readonly<Record<SinceBasis, string>> = {
   sampled: "seen in sources",
@@ -184,6 +195,9 @@ const bases: Readonly<Record<SinceBasis, string>> = {
   recalled: "recalled",
   "recalled-within-samples": "recalled, between two sources",
 };
+
+/** Longest path that a table's column is given whole. */
+const LONG_PATH = 40;
 
 function printLayouts(terminal: Terminal, { a, b, changes }: Comparison): void {
   const paint = styles(terminal.colour);
@@ -205,12 +219,17 @@ function printLayouts(terminal: Terminal, { a, b, changes }: Comparison): void {
     const of = groups.get(section);
     if (!of) continue;
     const rows = of.map((change) => layoutRow(change, paint));
+    const isLong = of.some(({ path }) => path.length > LONG_PATH);
     const isKnown = of.some(({ since }) => since !== undefined);
     terminal.out("\n");
     terminal.out(table(
       terminal,
       [
-        { title: section === "layout" ? "Field" : "Name", paint: paint.name, fit: "wrap" },
+        {
+          title: section === "layout" ? "Field" : "Name",
+          paint: paint.name,
+          fit: isLong ? "wrap" : "whole",
+        },
         { title: printable(labels[0] ?? ""), fit: "wrap" },
         { title: printable(labels[1] ?? ""), fit: "wrap" },
         ...(isKnown ? [{ title: "Since" }, { title: "Known by", fit: "wrap" as const }] : []),

@@ -113,7 +113,7 @@ export function address(value: number | bigint | undefined, digits = 0): Side | 
 
 /** A number of bytes, shown in groups of three digits. */
 export function size(value: number | bigint | undefined): Side | undefined {
-  return value === undefined ? undefined : side(value, `${grouped(value)} bytes`);
+  return value === undefined ? undefined : side(value, byteCount(value));
 }
 
 /** A structure's field: the number in hexadecimal and what it means. */
@@ -244,6 +244,11 @@ export function grouped(value: number | bigint): string {
   return value.toString().replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
+/** "1 byte", "8,247,232 bytes". */
+export function byteCount(value: number | bigint): string {
+  return `${grouped(value)} ${BigInt(value) === 1n ? "byte" : "bytes"}`;
+}
+
 /** How much larger or smaller: "+1,024 bytes (+12.5 %)". */
 export function growth(was: number | bigint, is: number | bigint, unit = "bytes"): string {
   const by = BigInt(is) - BigInt(was);
@@ -258,13 +263,14 @@ function share(by: number, of: number, sign: string): string {
   return `${sign}${percent >= 100 ? grouped(Math.round(percent)) : percent.toFixed(1)} %`;
 }
 
-/** The growth between two numbers that may be absent. */
+/** The growth between two numbers that may be absent or the same. */
 export function growthOf(
   was: number | bigint | undefined,
   is: number | bigint | undefined,
   unit?: string,
 ): string | undefined {
-  return was === undefined || is === undefined ? undefined : growth(was, is, unit);
+  if (was === undefined || is === undefined || BigInt(was) === BigInt(is)) return undefined;
+  return growth(was, is, unit);
 }
 
 /** Pairs the values of two maps by key: the keys of the first, then those only of the second. */

@@ -22,9 +22,9 @@ import type { Uki, UkiSection } from "../../formats/uki.ts";
 import type { Inspection } from "../inspection.ts";
 import {
   address,
+  byteCount,
   type Change,
   compare,
-  grouped,
   growth,
   growthOf,
   keyed,
@@ -134,7 +134,7 @@ function sectionSide(section: PeSection | undefined): Side | undefined {
     .map((name) => name.replace(/^IMAGE_SCN_/, ""));
   return side(
     { virtual_address: virtualAddress, virtual_size: virtualSize, size, characteristics },
-    `${hex(virtualAddress)}, ${grouped(virtualSize)} bytes ${flags.join(" ")}`,
+    `${hex(virtualAddress)}, ${byteCount(virtualSize)} ${flags.join(" ")}`,
   );
 }
 
@@ -245,5 +245,5 @@ function ukiSide(section: UkiSection | undefined, file: Uint8Array): Side | unde
   const { offset, size, text } = section;
   if (text !== undefined && text.length <= LONGEST_TEXT) return side(text, text.trim());
   const sum = crc32(file.subarray(offset, offset + size));
-  return side({ size, crc32: sum }, `${grouped(size)} bytes, CRC-32 ${hex(sum, 8)}`);
+  return side({ size, crc32: sum }, `${byteCount(size)}, CRC-32 ${hex(sum, 8)}`);
 }

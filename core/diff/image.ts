@@ -17,6 +17,7 @@ import {
   address,
   arrange,
   type Arrangement,
+  byteCount,
   type Change,
   compare,
   grouped,
@@ -205,6 +206,7 @@ function* comparePayloads(a: Inspection, b: Inspection): Generator<Change> {
       found: payload?.found,
       sizeWord: payload?.sizeWord,
       unpacked,
+      opens: kernel !== undefined,
     };
   };
   const [was, is] = [facts(a), facts(b)];
@@ -226,15 +228,14 @@ function* comparePayloads(a: Inspection, b: Inspection): Generator<Change> {
     ...(was.sizeWord !== undefined && is.sizeWord !== undefined && { kind: "resized" as const }),
     note: growthOf(was.sizeWord, is.sizeWord),
   }));
-  if (!was.unpacked || !is.unpacked) {
-    if (a.opened && b.opened) {
-      const does = (x: unknown) => side(x ? "unpacks" : "does not unpack");
-      yield* compare("payload", "contents", does(was.unpacked), does(is.unpacked), {
-        ...(!is.unpacked && { severity: "error" as const }),
-      });
-    }
-    return;
+  if (a.opened && b.opened) {
+    const does = (opens: boolean) => side(opens, opens ? "unpacks" : "does not unpack");
+    yield* compare("payload", "contents", does(was.opens), does(is.opens), {
+      ...(!is.opens && { severity: "error" as const }),
+    });
   }
+  // A kernel that lies open in the file was not unpacked.
+  if (!was.unpacked || !is.unpacked) return;
   const checks = (x: readonly string[]) => side(x, x.join(", ") || "none in the format");
   yield* compare("payload", "checks", checks(was.unpacked.checks), checks(is.unpacked.checks));
   // Parameters of two formats have nothing to do with each other.
@@ -338,7 +339,7 @@ function partSide(bytes: Uint8Array | undefined): Side | undefined {
   const sum = crc32(bytes);
   return side(
     { length: bytes.length, crc32: sum },
-    `${grouped(bytes.length)} bytes, CRC-32 ${hex(sum, 8)}`,
+    `${byteCount(bytes.length)}, CRC-32 ${hex(sum, 8)}`,
   );
 }
 

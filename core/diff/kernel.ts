@@ -21,6 +21,7 @@ import type { Inspection } from "../inspection.ts";
 import type { Kernel } from "../kernel.ts";
 import {
   address,
+  byteCount,
   type Change,
   compare,
   grouped,
@@ -73,7 +74,7 @@ const inside: Readonly<Record<string, (kernel: Kernel) => Promise<string | undef
 function kernelSide(kernel: Kernel | undefined): ReturnType<typeof side> {
   if (!kernel) return undefined;
   const what = kernel.elf ? `ELF ${kernel.elf.class}-bit` : "raw";
-  return side(kernel.bytes.length, `${what}, ${grouped(kernel.bytes.length)} bytes`);
+  return side(kernel.bytes.length, `${what}, ${byteCount(kernel.bytes.length)}`);
 }
 
 function elfSide(elf: Elf | undefined): ReturnType<typeof side> {
@@ -119,6 +120,8 @@ const rights = (flags: number): string =>
  * a segment has come or gone. What is left over of a type pairs up in order.
  */
 function* compareSegments(a: Elf, b: Elf): Generator<Change> {
+  // Between 32 and 64 bits every address is another, and no distance means a thing.
+  const moves = a.class === b.class;
   const name = (phdr: Phdr) =>
     phdr.type === PT_LOAD ? `PT_LOAD ${rights(phdr.flags)}` : segmentName(phdr.type);
   const [left, right] = [keyed(a.phdrs, name), keyed(b.phdrs, name)];
@@ -129,16 +132,21 @@ function* compareSegments(a: Elf, b: Elf): Generator<Change> {
     if (!match) continue;
     left.delete(key);
     right.delete(match[0]);
-    yield* compareSegment(key, was, match[1]);
+    yield* compareSegment(key, moves, was, match[1]);
   }
-  for (const [key, was, is] of pairs(left, right)) yield* compareSegment(key, was, is);
+  for (const [key, was, is] of pairs(left, right)) yield* compareSegment(key, moves, was, is);
 }
 
-function* compareSegment(name: string, was?: Phdr, is?: Phdr): Generator<Change> {
+function* compareSegment(
+  name: string,
+  moves: boolean,
+  was?: Phdr,
+  is?: Phdr,
+): Generator<Change> {
   yield* compare("segments", name, segmentSide(was), segmentSide(is), () => {
     if (!was || !is) return {};
     const notes = [
-      was.vaddr === is.vaddr ? "" : `moved by ${distance(was.vaddr, is.vaddr)}`,
+      was.vaddr === is.vaddr || !moves ? "" : `moved by ${distance(was.vaddr, is.vaddr)}`,
       was.memsz === is.memsz ? "" : `${growth(was.memsz, is.memsz)} in memory`,
       was.filesz === is.filesz || was.filesz - is.filesz === was.memsz - is.memsz
         ? ""
@@ -191,7 +199,7 @@ function sectionSide(section: Section | undefined, withFlags: boolean): ReturnTy
     .map((name) => name.replace(/^SHF_/, "").toLowerCase());
   const kind = sectionName(type).replace(/^SHT_/, "");
   const more = withFlags ? `, ${[kind, ...words].join(" ")}` : "";
-  return side({ type, flags, size }, `${grouped(size)} bytes${more}`);
+  return side({ type, flags, size }, `${byteCount(size)}${more}`);
 }
 
 function* compareNotes(a: Kernel, b: Kernel): Generator<Change> {

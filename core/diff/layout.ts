@@ -16,6 +16,7 @@ import {
 import {
   arrange,
   type Arrangement,
+  byteCount,
   type Change,
   type ChangeKind,
   compare,
@@ -164,7 +165,7 @@ function historicSide(field: HistoricField | undefined, withName = false): Side 
   if (field === undefined) return undefined;
   const { at, offset, size, type } = field;
   const place = at === undefined ? `+${hex(offset)}` : hex(at, 3);
-  const words = size === undefined ? place : `${place}, ${bytes(size)}`;
+  const words = size === undefined ? place : `${place}, ${byteCount(size)}`;
   const shown = isPadding(field.field)
     ? `padding (${field.field})`
     : `${withName ? `${field.field}, ` : ""}${words}${
@@ -172,8 +173,6 @@ function historicSide(field: HistoricField | undefined, withName = false): Side 
     }`;
   return side({ field: field.field, offset, ...(size !== undefined && { size }), type }, shown);
 }
-
-const bytes = (n: number): string => `${grouped(n)} ${n === 1 ? "byte" : "bytes"}`;
 
 /** Whether a name is one of padding. */
 function isPadding(path: string): boolean {
@@ -270,7 +269,7 @@ function fieldSide(field: Field | undefined, name = ""): Side | undefined {
   if (!field) return undefined;
   const { at, size, type, bitOffset, bitSize } = field;
   const place = bitSize === undefined
-    ? `${hex(at, 3)}, ${bytes(size)}`
+    ? `${hex(at, 3)}, ${byteCount(size)}`
     : `${hex(at, 3)}, bit ${bitOffset ?? 0}, ${bitSize} wide`;
   const shown = isPadding(field.path)
     ? `padding at ${place}`
@@ -298,7 +297,7 @@ function* compareStructs(
   b: Flat | undefined,
 ): Generator<Change> {
   const whole = (s: Flat | undefined) =>
-    s && side(s.size, `${bytes(s.size)}, ${grouped(s.fields.length)} fields`);
+    s && side(s.size, `${byteCount(s.size)}, ${grouped(s.fields.length)} fields`);
   yield* compare("layout", `struct ${name}`, whole(a), whole(b), () => ({
     ...(a && b && { kind: "resized" as const, note: growth(a.size, b.size) }),
   }));

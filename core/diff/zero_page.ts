@@ -21,11 +21,11 @@ import type { ZeroPage } from "../zero_page.ts";
 import {
   arrange,
   type Arrangement,
+  byteCount,
   type Change,
   compare,
   type DiffSection,
   fieldSide,
-  grouped,
   keyed,
   pairs,
   type Side,
@@ -154,7 +154,7 @@ function* compareBuilt(a: ZeroPage, b: ZeroPage): Generator<Change> {
     const place = (p: typeof was) =>
       p && side(
         { address: p.address, size: p.size },
-        `${hex(p.address)}, ${grouped(p.size)} bytes`,
+        `${hex(p.address)}, ${byteCount(p.size)}`,
       );
     yield* compare("placement", what, place(was), place(is), () => ({
       ...(was && is && was.address !== is.address && { kind: "moved" as const }),
@@ -163,7 +163,7 @@ function* compareBuilt(a: ZeroPage, b: ZeroPage): Generator<Change> {
   }
   const nodes = ({ setupData }: ZeroPage) => keyed(setupData, setupType);
   for (const [name, was, is] of pairs(nodes(a), nodes(b))) {
-    const node = (n: typeof was) => n && side(n.bytes, `${grouped(n.bytes.length)} bytes`);
+    const node = (n: typeof was) => n && side(n.bytes, byteCount(n.bytes.length));
     yield* compare("placement", name, node(was), node(is));
   }
   for (const [note, was, is] of pairs(keyed(a.notes, String), keyed(b.notes, String))) {
