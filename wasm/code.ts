@@ -70,34 +70,50 @@ export interface Catch {
 export type Hint = "likely" | "unlikely";
 
 /** How an immediate is given. */
-interface Given {
+export interface Given {
+  /** A data segment. */
   readonly data: DataIndex;
+  /** An element segment. */
   readonly elem: ElemIndex;
+  /** A function. */
   readonly func: FuncIndex;
+  /** A global variable. */
   readonly global: GlobalIndex;
+  /** What a reference refers to. */
   readonly heap: HeapType | TypeIndex;
+  /** An open block. */
   readonly label: Label;
+  /** A lane, from 0. */
   readonly lane: number;
+  /** Sixteen lanes of two vectors. */
   readonly lanes: readonly number[];
+  /** A local variable. */
   readonly local: Local;
+  /** A memory; 0 is the first. */
   readonly memory: MemoryIndex | 0;
+  /** A table; 0 is the first. */
   readonly table: TableIndex | 0;
+  /** An exception tag. */
   readonly tag: TagIndex;
+  /** A function type. */
   readonly type: TypeIndex;
 }
 
-type Arguments<Row extends readonly unknown[]> = Row extends readonly [infer First, ...infer Rest]
+/** The arguments that an instruction's immediates need. */
+export type Arguments<Row extends readonly unknown[]> = Row extends
+  readonly [infer First, ...infer Rest]
   ? First extends `memarg${number}` ? [address: MemArg | number, ...Arguments<Rest>]
   : First extends keyof Given ? [Given[First], ...Arguments<Rest>]
   : Arguments<Rest>
   : [];
 
-type Camel<Name extends string> = Name extends `${infer Head}${"." | "_"}${infer Tail}`
+/** An instruction's name as that of its method. */
+export type Camel<Name extends string> = Name extends `${infer Head}${"." | "_"}${infer Tail}`
   ? `${Head}${Capitalize<Camel<Tail>>}`
   : Name;
 
 /** Instructions that {@link CodeWriter} writes by hand. */
-type ByHand =
+export type ByHand =
   | "block"
   | "loop"
   | "if"
@@ -118,7 +134,7 @@ type ByHand =
   | "atomic.fence";
 
 /** Further arguments: operands that were written while they were evaluated. */
-type Operands = readonly Code[];
+export type Operands = readonly Code[];
 
 /** One method an instruction, for all that need no care. */
 export type Instructions = {
@@ -148,7 +164,11 @@ export class CodeWriter {
   readonly #locals: ValueType[] = [];
   #depth = 0;
 
-  /** @param parameters How many locals the caller fills. */
+  /**
+   * An empty body; but see {@link createCode}.
+   *
+   * @param parameters How many locals the caller fills.
+   */
   constructor(parameters: number) {
     this.#parameters = parameters;
   }

@@ -126,8 +126,10 @@ export interface ElemDeclaration {
   readonly declare?: boolean;
 }
 
-const kinds = { func: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
-type Kind = keyof typeof kinds;
+/** What can be imported and exported. */
+export type Kind = "func" | "table" | "memory" | "global" | "tag";
+
+const kinds: Readonly<Record<Kind, number>> = { func: 0, table: 1, memory: 2, global: 3, tag: 4 };
 
 /** The sections by number, in the order in which they must stand. */
 const sections = {

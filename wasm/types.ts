@@ -7,13 +7,11 @@
 
 import type { ByteWriter } from "./writer.ts";
 
-declare const space: unique symbol;
-
 /**
  * An index in one of a module's or function's index spaces. They are all plain
- * numbers; the brand keeps a local from being used as a label.
+ * numbers; the brand, which exists for the compiler only, keeps a local from being used as a label.
  */
-export type Index<Space extends string> = number & { readonly [space]: Space };
+export type Index<Space extends string> = number & { readonly indexOf: Space };
 
 /** A function type. */
 export type TypeIndex = Index<"type">;

@@ -11,7 +11,11 @@ export class ByteWriter {
   /** Bytes written so far. */
   length = 0;
 
-  /** @param capacity Bytes to start with; the buffer doubles when it is full. */
+  /**
+   * An empty buffer.
+   *
+   * @param capacity Bytes to start with; the buffer doubles when it is full.
+   */
   constructor(capacity = 256) {
     this.bytes = new Uint8Array(capacity);
   }

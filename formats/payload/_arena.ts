@@ -19,7 +19,7 @@
 
 import { FormatError } from "../errors.ts";
 import { writeCopyTables } from "./_copy.ts";
-import { tooLong } from "./decompress.ts";
+import { tooLong } from "./_decoder.ts";
 
 const PAGE = 0x10000;
 /** The end of what is used: below 2 GiB, addresses are positive on both sides. */

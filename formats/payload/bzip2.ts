@@ -14,7 +14,8 @@
 
 import { FormatError, hex, need } from "../errors.ts";
 import { Arena } from "./_arena.ts";
-import { type Bounds, checkFailed, type Decompressed } from "./decompress.ts";
+import { type Bounds, checkFailed } from "./_decoder.ts";
+import type { Decompressed } from "./decompress.ts";
 
 const BLOCK_HIGH = 0x314159;
 const BLOCK_LOW = 0x265359;

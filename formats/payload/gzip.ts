@@ -11,7 +11,8 @@ import { FormatError, hex, need } from "../errors.ts";
 import { Arena } from "./_arena.ts";
 import { type Checks, createChecks } from "./_checks.ts";
 import { createInflateCode, INFLATE_TABLES, type InflateCode } from "./_inflate_code.ts";
-import { type Bounds, checkFailed, type Decompressed } from "./decompress.ts";
+import { type Bounds, checkFailed } from "./_decoder.ts";
+import type { Decompressed } from "./decompress.ts";
 import { inflate } from "./inflate.ts";
 
 const structure = "gzip";

@@ -15,7 +15,8 @@ import { FormatError, hex, need } from "../errors.ts";
 import { Arena } from "./_arena.ts";
 import { type Checks, createChecks, RunningHash } from "./_checks.ts";
 import { createLz4Code, type Lz4Code, lz4Status } from "./_lz4_code.ts";
-import { type Bounds, checkFailed, type Decompressed } from "./decompress.ts";
+import { type Bounds, checkFailed } from "./_decoder.ts";
+import type { Decompressed } from "./decompress.ts";
 
 const LEGACY = 0x184c2102;
 const MODERN = 0x184d2204;

@@ -14,7 +14,8 @@ import { FormatError, hex, need } from "../errors.ts";
 import { decode, type Structure } from "../layout.ts";
 import { Arena } from "./_arena.ts";
 import { createLzmaCode, type LzmaCode, lzmaStatus, lzmaTables } from "./_lzma_code.ts";
-import type { Bounds, Decompressed } from "./decompress.ts";
+import type { Bounds } from "./_decoder.ts";
+import type { Decompressed } from "./decompress.ts";
 
 /** The header of a `.lzma` file. */
 export const lzmaHeader = {

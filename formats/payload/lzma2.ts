@@ -10,7 +10,7 @@
 import { FormatError, hex, need } from "../errors.ts";
 import type { Arena } from "./_arena.ts";
 import { type LzmaCode, lzmaStatus } from "./_lzma_code.ts";
-import type { Bounds } from "./decompress.ts";
+import type { Bounds } from "./_decoder.ts";
 import { LZMA_STEP, lzmaProperties, setLzmaProperties, throwForStatus } from "./lzma.ts";
 
 /** What decoding needs. */

@@ -14,7 +14,8 @@ import { FormatError, hex, need } from "../errors.ts";
 import { Arena } from "./_arena.ts";
 import { type Checks, createChecks } from "./_checks.ts";
 import { createLzoCode, type LzoCode, lzoStatus } from "./_lzo_code.ts";
-import { type Bounds, checkFailed, type Decompressed } from "./decompress.ts";
+import { type Bounds, checkFailed } from "./_decoder.ts";
+import type { Decompressed } from "./decompress.ts";
 
 const MAGIC = [0x89, 0x4c, 0x5a, 0x4f, 0x00, 0x0d, 0x0a, 0x1a, 0x0a] as const;
 

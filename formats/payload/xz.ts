@@ -17,7 +17,8 @@ import { Arena } from "./_arena.ts";
 import { type Checks, createChecks } from "./_checks.ts";
 import { createLzmaCode, lzmaTables } from "./_lzma_code.ts";
 import { createX86Filter, type X86Filter } from "./_x86_filter.ts";
-import { type Bounds, checkFailed, type Decompressed } from "./decompress.ts";
+import { type Bounds, checkFailed } from "./_decoder.ts";
+import type { Decompressed } from "./decompress.ts";
 import { decodeLzma2, type Lzma2 } from "./lzma2.ts";
 
 /** How many bytes are filtered and checked at a time, to stay in the cache. */

@@ -31,7 +31,8 @@ import {
   writeSequenceTable,
   writeSingleSymbol,
 } from "./_zstd_tables.ts";
-import { type Bounds, checkFailed, type Decompressed } from "./decompress.ts";
+import { type Bounds, checkFailed } from "./_decoder.ts";
+import type { Decompressed } from "./decompress.ts";
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE = 0x184d2a50;
