@@ -35,57 +35,105 @@ export const UNCLAIMED = "not accounted for";
 
 interface Span extends Claim {
   readonly end: number;
+  /** Its place among the claims; of two of one length the later is the inner one. */
+  readonly order: number;
+}
+
+/** Whether `a` lies within `b`, as far as naming goes: it is the narrower one. */
+function isInner(a: Span, b: Span): boolean {
+  return a.length - b.length < 0 || (a.length === b.length && a.order > b.order);
+}
+
+/** A heap of spans, the innermost on top. */
+class Innermost {
+  readonly #heap: Span[] = [];
+
+  get top(): Span | undefined {
+    return this.#heap[0];
+  }
+
+  push(span: Span): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    for (; at > 0; at = (at - 1) >> 1) {
+      const above = heap[(at - 1) >> 1];
+      if (above === undefined || !isInner(span, above)) break;
+      heap[at] = above;
+    }
+    heap[at] = span;
+  }
+
+  pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      const [left, right] = [heap[2 * at + 1], heap[2 * at + 2]];
+      const down = right && left && isInner(right, left) ? 2 * at + 2 : 2 * at + 1;
+      const below = heap[down];
+      if (below === undefined || !isInner(below, last)) break;
+      heap[at] = below;
+      at = down;
+    }
+    heap[at] = last;
+  }
 }
 
 /**
- * Flattens claims into a map.
+ * Flattens claims into a map: each byte goes to the narrowest claim on it.
  *
- * Claims that reach past the file are cut; of two that cross, the later one
- * wins the bytes they share.
+ * Claims that reach past the file are cut.
  *
  * @param size Length of the file in bytes.
  * @returns Regions in order of offset; the first starts at 0, each starts where
  *   the one before ends, the last ends at `size`.
  */
 export function fileMap(size: number, claims: readonly Claim[]): Region[] {
-  // Wide before narrow; among equals the later claim is the inner one.
   const spans: Span[] = claims
-    .map((claim) => ({ ...claim, end: Math.min(claim.offset + claim.length, size) }))
-    .filter(({ offset, end }) => offset >= 0 && end > offset)
-    .map((span, order) => ({ span, order }))
-    .sort((a, b) => a.span.offset - b.span.offset || b.span.end - a.span.end || a.order - b.order)
-    .map(({ span }) => span);
+    .map((claim, order) => ({
+      ...claim,
+      end: Math.min(claim.offset + claim.length, size),
+      order,
+    }))
+    .filter(({ offset, end }) => offset >= 0 && end > offset);
+  const starts = spans.toSorted((a, b) => a.offset - b.offset);
+  const ends = spans.map(({ end }) => end).sort((a, b) => a - b);
 
   const regions: Region[] = [];
-  const open: Span[] = [{ name: UNCLAIMED, offset: 0, length: size, end: size }];
-  let at = 0;
-  const advance = (to: number) => {
-    while (at < to) {
-      const top = open.at(-1);
-      if (top === undefined) return;
-      if (top.end <= at) {
-        open.pop();
-        continue;
-      }
-      const end = Math.min(top.end, to);
+  const open = new Innermost();
+  let [nextStart, nextEnd, depth] = [0, 0, 0];
+  let owner: Span | undefined;
+  for (let at = 0; at < size;) {
+    for (let span = starts[nextStart]; span && span.offset <= at; span = starts[nextStart]) {
+      open.push(span);
+      nextStart++;
+      depth++;
+    }
+    while ((ends[nextEnd] ?? Infinity) <= at) {
+      nextEnd++;
+      depth--;
+    }
+    while ((open.top?.end ?? Infinity) <= at) open.pop();
+    const top = open.top;
+    const to = Math.min(starts[nextStart]?.offset ?? size, ends[nextEnd] ?? size);
+    const last = regions.at(-1);
+    if (last && owner === top) {
+      // Only claims further out began or ended here.
+      regions[regions.length - 1] = { ...last, length: last.length + to - at };
+    } else {
       regions.push({
         offset: at,
-        length: end - at,
-        name: top.name,
-        ...(top.note === undefined || at !== top.offset ? {} : { note: top.note }),
-        depth: open.length - 1,
-        unclaimed: open.length === 1,
+        length: to - at,
+        name: top?.name ?? UNCLAIMED,
+        ...(top?.note === undefined || at !== top.offset ? {} : { note: top.note }),
+        depth,
+        unclaimed: top === undefined,
       });
-      at = end;
     }
-  };
-  for (const span of spans) {
-    advance(span.offset);
-    // What ended by now lies no longer around the new span.
-    while (open.length > 1 && (open.at(-1)?.end ?? 0) <= span.offset) open.pop();
-    open.push(span);
+    owner = top;
+    at = to;
   }
-  advance(size);
   return regions;
 }
 

@@ -20,6 +20,14 @@ Deno.test("a part within a part splits it, and the rest keeps the outer name", (
   ]);
 });
 
+Deno.test("of two parts that cross, the narrower has the bytes they share", () => {
+  const map = fileMap(10, [
+    { offset: 0, length: 5, name: "narrow" },
+    { offset: 3, length: 7, name: "wide" },
+  ]);
+  assert.deepEqual(map.map(({ name, length }) => [name, length]), [["narrow", 5], ["wide", 5]]);
+});
+
 Deno.test("claims beyond the file are cut, empty ones are dropped", () => {
   const map = fileMap(4, [
     { offset: 2, length: 100, name: "long" },
@@ -39,7 +47,7 @@ Deno.test("whatever is claimed, the map has no blank and no overlap", () => {
     fc.property(fc.integer({ min: 1, max: 50 }), fc.array(claim), (size, claims) => {
       const map = fileMap(size, claims);
       let at = 0;
-      for (const { offset, length, unclaimed } of map) {
+      for (const { offset, length, unclaimed, name } of map) {
         assert.equal(offset, at);
         assert.ok(length > 0);
         at += length;
@@ -47,6 +55,16 @@ Deno.test("whatever is claimed, the map has no blank and no overlap", () => {
           c.length > 0 && c.offset <= offset && c.offset + c.length >= offset + length
         );
         assert.equal(unclaimed, !covered);
+        for (let byte = offset; byte < offset + length; byte++) {
+          const narrowest = claims
+            .filter((c) => c.offset <= byte && byte < c.offset + c.length)
+            .reduce<number>((least, c) => Math.min(least, c.length), Infinity);
+          const named = claims.some((c) =>
+            c.name === name && c.length === narrowest && c.offset <= byte &&
+            byte < c.offset + c.length
+          );
+          assert.equal(named, covered);
+        }
       }
       assert.equal(at, size);
     }),
