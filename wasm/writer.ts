@@ -22,16 +22,17 @@ export class ByteWriter {
 
   /** One byte, the low eight bits of `value`. */
   byte(value: number): void {
-    if (this.length === this.bytes.length) this.#grow(1);
-    this.bytes[this.length++] = value;
+    const at = this.length;
+    if (at === this.bytes.length) this.#grow(1);
+    this.bytes[at] = value;
+    this.length = at + 1;
   }
 
   /** An unsigned LEB128 number, up to 2^53. */
   uleb(value: number): void {
-    while (value > 0x7f) {
-      this.byte((value % 0x80) | 0x80);
-      value = Math.floor(value / 0x80);
-    }
+    for (; value > 0x7fff_ffff; value = Math.floor(value / 0x80)) this.byte(value % 0x80 | 0x80);
+    // From here on integers do, which is what nearly every number is.
+    for (; value > 0x7f; value >>>= 7) this.byte((value & 0x7f) | 0x80);
     this.byte(value);
   }
 
