@@ -80,6 +80,12 @@ export function openBootImage(
   const header = decodeSetupHeader(bytes);
   const { fields, version } = header;
   const complaints: Complaint[] = [];
+  // Tour image 030
+  //
+  // Two parts follow each other in the file. The setup code runs in real mode and
+  // asks the BIOS what machine this is; the protected-mode part unpacks the kernel.
+  // The border is `setup_sects` sectors behind the boot sector, and a 0 there stands
+  // for 4, because the first kernels that had the byte did not fill it in.
   const setupSize = ((fields.setup_sects || 4) + 1) * 512;
   const told = (fields.syssize ?? 0) * 16;
   const there = Math.max(0, bytes.length - setupSize);

@@ -85,6 +85,13 @@ export async function inspect(
   options: InspectOptions = {},
 ): Promise<Inspection> {
   const complaints: Complaint[] = [];
+  // Tour image 010
+  //
+  // A kernel image is several files at once, all at offset 0. Firmware takes it for
+  // a Windows program ("MZ"), an old BIOS for a boot sector (0xaa55 at its end), a
+  // boot loader for neither: it reads the setup header in the middle, at 0x1f1. We
+  // take all three views, since each tells what the others do not: who signed it,
+  // where it may be loaded, which machine it can believe in.
   const opened = options.payload !== false;
   const pe = bytes[0] === 0x4d && bytes[1] === 0x5a
     ? attempt(complaints, "pe", () => decodePe(bytes, { checksum: opened }))

@@ -41,6 +41,11 @@ export async function openKernel(
   options: InspectOptions,
   complaints: Complaint[],
 ): Promise<Kernel> {
+  // Tour payload 010
+  //
+  // From protocol 2.08 on the header says where the compressed kernel is. Before,
+  // one had to look for the magic of gzip, as lguest's launcher did in 2007 and as
+  // extract-vmlinux does to this day, now and then finding a kernel that is none.
   const { offset, length, format, size } = source;
   const packed = file.subarray(offset, offset + length);
   let bytes = packed;
@@ -59,6 +64,11 @@ export async function openKernel(
       checks: result.checks,
       parameters: result.parameters,
     };
+    // Tour payload 020
+    //
+    // Behind the stream stand four bytes that belong to no format: the length that
+    // has to come out. The decompressor in the image needs it to make room, since most
+    // formats do not tell; we need it to know that nothing is missing.
     if (size !== undefined && size !== bytes.length) {
       complaints.push({
         severity: "error",
@@ -71,6 +81,11 @@ export async function openKernel(
   const elf = isElf(bytes) ? readElf(bytes, unpacked, offset, complaints) : undefined;
   const notes = elf ? decodeNotes(bytes, elf) : [];
   const xenGuest = elf && decodeXenGuest(bytes, elf);
+  // Tour payload 030
+  //
+  // Out comes an ELF file, and more: the decompressor may have to move the kernel,
+  // so the build has put a list of every address in it behind the ELF, where no
+  // header mentions it. It is found by being what is left.
   const elfEnd = elf ? Math.min(fileEnd(elf), bytes.length) : bytes.length;
   // Only the kernel's own build puts relocations behind the ELF.
   const relocations = elf && source.isPayload && unpacked && elfEnd < bytes.length

@@ -50,6 +50,11 @@ export function isInProtocol(path: string, version: number): boolean {
 export class PageWriter {
   /** The page; written through the methods here. */
   readonly bytes: Uint8Array = new Uint8Array(BOOT_PARAMS_SIZE);
+  // Tour handover 030
+  //
+  // Beside each byte of the page stands who wrote it. Most bugs of loaders are
+  // bytes with the wrong author: the image's setup code copied along, or the
+  // loader's fields in a header that has none at that place.
   readonly #who = new Uint8Array(BOOT_PARAMS_SIZE);
   #leaves: ReadonlyMap<string, Visited> | undefined;
 

@@ -155,7 +155,18 @@ export function buildZeroPage(options: ZeroPageOptions): ZeroPage {
     platform: platformNumber(options.platform ?? 0),
     setupData,
   };
+  // Tour handover 010
+  //
+  // The loader has one page to say everything in: memory map, command line, initrd,
+  // screen. The kernel will read it long before it can print anything, so a wrong
+  // byte here shows up as silence. The page is called the zero page because kernels
+  // once kept it at the start of their own memory.
   const boot = new Handover(cargo);
+  // Tour handover 020
+  //
+  // No two loaders fill it in alike. Each row of the table tells one loader's story,
+  // its habits and old mistakes included, because a kernel that boots under one and
+  // not under another is best understood by comparing what each said to it.
   row.load(boot);
   for (const [path, value] of Object.entries(set)) boot.page.set(path, value, "user");
   const bytes = new Uint8Array(text.length + 1);

@@ -52,6 +52,10 @@ export function findBanner(bytes: Uint8Array): Banner | undefined {
     const text = lineAt(bytes, offset);
     const release = text?.match(/^Linux version (\d+\.\d[^\s()%]*) \([^%]+\)/)?.[1];
     if (text === undefined || release === undefined) continue;
+    // Tour payload 040
+    //
+    // The kernel's first words. There may be two of them: one linked early, without a
+    // build number, and the real one.
     // Since 6.1 a weak banner without its build number, "# SMP", may stand before
     // the real one, "#1 SMP", which the kernel's last link adds.
     if (/ #\d/.test(text)) return { text, release, offset };

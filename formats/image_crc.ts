@@ -64,6 +64,13 @@ export function checkImageCrc(image: Uint8Array, header: FoundHeader, pe?: Pe): 
   const stored = view.getUint32(at, true);
   if (stored === 0) return absent("the last word is 0", { end, stored });
 
+  // Tour image 040
+  //
+  // Was the file changed since it was built? The build left a CRC in the last four
+  // bytes, chosen so that the CRC of the whole comes out as 0. Then somebody signed
+  // the image, and signing writes twelve bytes into it: the sum fails. Blank those
+  // twelve and it holds again, which tells "signed" from "damaged". Since 6.13 or so
+  // there is no CRC any more, and nothing in the header says so but the 0.
   const holes = pe === undefined ? [] : signingHoles(image, pe).filter(({ end }) => end <= at);
   const asBuilt = registerOver(image, at, holes);
   const isSigned = holes.some(({ start, end }) => image.subarray(start, end).some((b) => b !== 0));

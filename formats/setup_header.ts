@@ -524,6 +524,12 @@ export function decodeSetupHeader(bytes: Uint8Array): FoundHeader {
   if (!hasHeader) return headerOf(bytes, 0, 0x200);
   need(bytes, { structure: "setup_header", field: "version", offset: 0x206 }, 2);
   const version = view.getUint16(0x206, true);
+  // Tour image 020
+  //
+  // How long is the header? It has grown since 1995 without ever saying so in a
+  // length field. But it must be jumped over: the setup code starts with a short
+  // jump, and the distance of that jump is the answer. Loaders that copied a fixed
+  // number of bytes instead have fed more than one kernel a piece of its own code.
   const end = bytes[0x200] === 0xeb ? 0x202 + (bytes[0x201] ?? 0) : nominalHeaderEnd(version);
   return headerOf(bytes, version, end);
 }

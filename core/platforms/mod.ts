@@ -16,6 +16,12 @@ import type { Platform } from "./platform.ts";
 import { unnumbered } from "./unnumbered.ts";
 import { xen } from "./xen.ts";
 
+// Tour handover 040
+//
+// And then one number decides which machine the kernel believes in. In May 2007
+// the kernel list replaced guessing (is this the right privilege level? does that
+// ROM look like VMware's?) by `hardware_subarch` in the boot header: 0 a PC,
+// 1 lguest, 2 Xen. The kernel dispatches on it; so does this table.
 /** The rows, by the name that `--platform` takes. */
 export const platforms: Readonly<Record<string, Platform>> = {
   pc,
