@@ -105,7 +105,9 @@ export function openBootImage(
     ? attempt(complaints, "kernel-info", () => decodeKernelInfo(bytes, header))
     : undefined;
   const payload = attempt(complaints, "payload-place", () => findPayload(bytes, header));
-  complaints.push(...versionString?.complaints ?? [], ...kernelInfo?.complaints ?? []);
+  for (const { complaints: found } of [versionString, kernelInfo].filter((part) => !!part)) {
+    for (const complaint of found) complaints.push(complaint);
+  }
   return {
     at,
     bytes,

@@ -112,16 +112,15 @@ export async function inspect(
     )
     : undefined;
 
-  if (pe) complaints.push(...pe.complaints);
-  if (certificates) complaints.push(...certificates.complaints);
   for (const { status, offset, text } of digests) {
     if (status === "changed") {
       complaints.push({ severity: "error", offset, rule: "signature", message: `image: ${text}` });
     }
   }
-  if (uki) complaints.push(...uki.complaints);
-  if (boot) complaints.push(...judgeBootImage(boot));
-  else complaints.push(...recognition.complaints ?? []);
+  const found = [pe, certificates, uki].map((part) => part?.complaints ?? []);
+  found.push(boot ? judgeBootImage(boot) : recognition.complaints ?? []);
+  // One by one: 65,535 sections can have more to complain of than a call takes arguments.
+  for (const complaint of found.flat()) complaints.push(complaint);
 
   let kernel: Kernel | undefined;
   let inside: Recognition | undefined;

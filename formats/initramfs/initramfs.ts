@@ -216,7 +216,7 @@ export async function openInitramfs(
       );
     }
   }
-  complaints.push(...complaintsOfTree(segments));
+  for (const complaint of complaintsOfTree(segments)) complaints.push(complaint);
   const init = locate(segments, "init");
   const console = locate(segments, "dev/console");
   if (init === undefined && segments.some(({ kind }) => kind === "main")) {

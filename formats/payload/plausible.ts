@@ -39,6 +39,9 @@ export function looksLikeStream(format: Compression, bytes: Uint8Array, at: numb
   }
 }
 
+/** Names and comments in the header are looked at no further: a file may be full of such magics. */
+const LONGEST_NAME = 256;
+
 /** Deflate, no reserved flags, and a first block whose tables are whole. */
 function looksLikeGzip(view: DataView): boolean {
   const flags = view.getUint8(3);
@@ -47,7 +50,9 @@ function looksLikeGzip(view: DataView): boolean {
   if (flags & 4) at += 2 + view.getUint16(10, true);
   for (const flag of [8, 16]) {
     if (!(flags & flag)) continue;
-    while (at < view.byteLength && view.getUint8(at) !== 0) at++;
+    const most = Math.min(at + LONGEST_NAME, view.byteLength);
+    while (at < most && view.getUint8(at) !== 0) at++;
+    if (at === most) return false;
     at++;
   }
   if (flags & 2) at += 2;
