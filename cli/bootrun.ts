@@ -10,5 +10,5 @@ import { runProgram } from "./ui/main.ts";
 import { DenoTerminal } from "./ui/terminal.ts";
 
 if (import.meta.main) {
-  Deno.exit(await runProgram((run) => bootrun(run), Deno.args, new DenoTerminal()));
+  Deno.exit(await runProgram(bootrun, Deno.args, new DenoTerminal()));
 }

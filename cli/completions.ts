@@ -1,8 +1,8 @@
 /**
  * Completions for bash, zsh and fish, made from the command tables.
  *
- * The options are read off the commands themselves (program.ts), and what may
- * follow one is told by the name of its value: `--platform <platform>` is
+ * The options are read off the commands' tables (program.ts), and what may
+ * follow one is told by the name of its value: `--platform PLATFORM` is
  * followed by a platform. So a new option is completed the day it is added, and
  * a new platform or section as well.
  *
@@ -24,6 +24,6 @@ const writers = { bash, zsh, fish } as const;
  * @param words What can follow the options; default what this release knows.
  */
 export async function completionsFor(shell: Shell, words?: Vocabulary): Promise<string> {
-  const commands = commandsOf(zeropage(() => Promise.resolve()));
+  const commands = commandsOf(zeropage);
   return writers[shell](commands, words ?? await vocabulary());
 }

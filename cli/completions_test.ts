@@ -48,7 +48,7 @@ async function withScript(shell: Shell, work: (path: string) => Promise<void>): 
   }
 }
 
-const commands = commandsOf(zeropage(() => Promise.resolve()));
+const commands = commandsOf(zeropage);
 
 Deno.test("every value in the command tables has something to offer, or says that it has not", () => {
   for (const { options } of commands) {

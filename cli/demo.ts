@@ -236,10 +236,9 @@ export async function demo(terminal: Terminal, choice: Choice): Promise<number> 
 
 /** Runs bootinfo, through a sieve if there is one. */
 async function view(argv: readonly string[], terminal: Terminal, grep?: string): Promise<number> {
-  const program = (run: Parameters<typeof bootinfo>[0]) => bootinfo(run);
-  if (grep === undefined) return await runProgram(program, argv, terminal);
+  if (grep === undefined) return await runProgram(bootinfo, argv, terminal);
   const caught = new MemoryTerminal({ columns: terminal.columns });
-  const code = await runProgram(program, argv, caught);
+  const code = await runProgram(bootinfo, argv, caught);
   const lines = caught.stdout.split("\n").filter((line) => line.includes(grep));
   terminal.out(lines.map((line) => `${line}\n`).join(""));
   if (caught.stderr !== "") terminal.err(caught.stderr);

@@ -2,17 +2,13 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import manifest from "../deno.json" with { type: "json" };
 import { bootdiff, bootinfo, bootrun, zeropage } from "./program.ts";
-import { type Program, runProgram } from "./ui/main.ts";
+import type { Command } from "./ui/command.ts";
+import { runProgram } from "./ui/main.ts";
 import { MemoryTerminal } from "./ui/terminal.ts";
 import { plain as plainText, visibleWidth } from "./ui/text.ts";
 import { version } from "./version.ts";
 
-const programs: Readonly<Record<string, Program>> = {
-  zeropage: (run) => zeropage(run),
-  bootinfo: (run) => bootinfo(run),
-  bootdiff: (run) => bootdiff(run),
-  bootrun: (run) => bootrun(run),
-};
+const programs: Readonly<Record<string, Command>> = { zeropage, bootinfo, bootdiff, bootrun };
 
 async function run(name: string, ...argv: string[]) {
   const terminal = new MemoryTerminal();

@@ -10,5 +10,5 @@ import { runProgram } from "./ui/main.ts";
 import { DenoTerminal } from "./ui/terminal.ts";
 
 if (import.meta.main) {
-  Deno.exit(await runProgram((run) => zeropage(run), Deno.args, new DenoTerminal()));
+  Deno.exit(await runProgram(zeropage, Deno.args, new DenoTerminal()));
 }

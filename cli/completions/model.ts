@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { type Command, placed } from "../ui/command.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** What can be offered for a value. */
@@ -19,7 +19,7 @@ export type Offer =
   | { readonly kind: "file" }
   | { readonly kind: "anything" };
 
-/** Names of values in the flags of program.ts, and what they stand for. */
+/** Names of values and arguments in the tables of program.ts, and what they stand for. */
 export const offers: Readonly<Record<string, Offer>> = {
   section: { kind: "words", of: "sections" },
   path: { kind: "words", of: "fields" },
@@ -31,6 +31,7 @@ export const offers: Readonly<Record<string, Offer>> = {
   "field=value": { kind: "assignment", of: "settable" },
   when: { kind: "choice", from: ["auto", "always", "never"] },
   size: { kind: "choice", from: ["64M", "128M", "256M", "512M", "1G", "2G", "4G"] },
+  shell: { kind: "words", of: "shells" },
   file: { kind: "file" },
   pattern: { kind: "anything" },
   cmdline: { kind: "anything" },
@@ -69,45 +70,28 @@ export interface CompletedCommand {
   readonly arguments: Offer;
 }
 
-const programs: Readonly<Record<string, string>> = {
-  info: "bootinfo",
-  run: "bootrun",
-  diff: "bootdiff",
-};
-
 /** Reads the commands below `zeropage` off its tables. */
-export function commandsOf(root: CommandUnknownOpts): CompletedCommand[] {
-  return root.commands.map((command) => {
-    const name = command.name();
-    const helper = command.createHelp();
-    const options = helper.visibleOptions(command).flatMap((option): CompletedOption[] => {
-      const { short, long, description } = option;
-      if (!long) return [];
-      const value = /[<[](.+)[>\]]/.exec(option.flags)?.[1];
-      return [{
-        ...short && { short },
-        long,
-        doc: description,
-        repeats: /repeated/.test(description) || value === "path",
-        ...value !== undefined && {
-          value: {
-            name: value,
-            offer: offers[value] ?? { kind: "anything" },
-            optional: option.optional,
-          },
+export function commandsOf({ table }: Command): CompletedCommand[] {
+  return Object.entries(table.commands ?? {}).map(([name, { table }]): CompletedCommand => ({
+    name,
+    ...table.name !== name && { program: table.name },
+    doc: table.doc,
+    options: placed(table).filter(({ row }) => !row.hidden).map(({ long, row }) => ({
+      ...row.short && { short: row.short },
+      long,
+      doc: row.doc,
+      repeats: row.repeats === true,
+      ...row.value !== undefined && {
+        value: {
+          name: row.value,
+          offer: offers[row.value] ?? { kind: "anything" },
+          optional: row.optional === true,
         },
-      }];
-    });
-    return {
-      name,
-      ...programs[name] !== undefined && { program: programs[name] },
-      doc: command.description(),
-      options,
-      arguments: name === "completions"
-        ? { kind: "words" as const, of: "shells" as const }
-        : { kind: "file" as const },
-    };
-  });
+      },
+    })),
+    // Most commands are about files.
+    arguments: offers[table.arguments[0]?.name ?? ""] ?? { kind: "file" },
+  }));
 }
 
 /** The words of an offer; empty where there is no list of them. */

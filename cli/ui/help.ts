@@ -5,73 +5,61 @@
  * @module
  */
 
-import type { CommandUnknownOpts as Command, Help, Option } from "@commander-js/extra-typings";
+import { type CommandTable, type Placed, placed } from "./command.ts";
 import { styles } from "./style.ts";
 import { pad, visibleWidth, wrap } from "./text.ts";
 
-/** What help says beside the options. */
-export interface HelpText {
-  /** Real commands, less the program's name. */
-  readonly examples: readonly string[];
-  /** Lines in place of examples, where the program's name would mislead. */
-  readonly before?: readonly string[];
-  /** The last line. */
-  readonly exitCodes: string;
+/** Where help is shown. */
+export interface HelpPage {
+  /** Cells in a line; beyond 100 a line is hard to read, and no more are used. */
+  readonly width: number;
+  /** Whether it takes colour. */
+  readonly colour: boolean;
 }
 
-/** The command as it is typed: `bootinfo`, `zeropage info`. */
-export function fullName(command: Command): string {
-  return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
+/** `--output` as people write it: `-o, --output FILE`. */
+function term({ long, row: { short, value, optional } }: Placed): string {
+  const name = value?.toUpperCase();
+  const tail = name === undefined ? "" : optional ? `[=${name}]` : ` ${name}`;
+  return `${short ? `${short}, ` : "    "}${long}${tail}`;
 }
 
-/** `--output <file>` as people write it: `-o, --output FILE`. */
-function term(option: Option): string {
-  const value = /[<[](.+)[>\]]/.exec(option.flags)?.[1]?.toUpperCase();
-  const long = `${option.long}${
-    value === undefined ? "" : option.optional ? `[=${value}]` : ` ${value}`
-  }`;
-  return option.short ? `${option.short}, ${long}` : `    ${long}`;
-}
-
-/** Gives a command its help. */
-export function withHelp(command: Command, text: HelpText): Command {
-  return command.configureHelp({
-    formatHelp: (_, helper) => format(command, helper, text),
-  });
-}
-
-function format(command: Command, helper: Help, text: HelpText): string {
-  const width = Math.min(helper.helpWidth ?? 80, 100);
-  // Commander takes the colours away again where they are not wanted.
-  const paint = styles(true);
-  const name = fullName(command);
-  const lines = [
-    `${paint.title(name)}: ${command.description()}`,
-    "",
-    ...text.before ?? text.examples.map((example) => `  ${name} ${example}`),
-    "",
-    `Usage: ${name} ${command.usage()}`,
-  ];
-  const entries = (heading: string, items: readonly (readonly [string, string])[]) => {
-    if (items.length === 0) return;
-    lines.push(paint.title(heading));
-    const room = width - termWidth - 4;
-    for (const [left, right] of items) {
+/**
+ * The help of a command.
+ *
+ * @param name The command as it is typed: `bootinfo`, `zeropage info`.
+ */
+export function showHelp(name: string, table: CommandTable, page: HelpPage): string {
+  const width = Math.min(page.width, 100);
+  const paint = styles(page.colour);
+  const commands = Object.entries(table.commands ?? {})
+    .map(([name, { table }]) => [name, table.doc] as const);
+  const options = placed(table).filter(({ row }) => !row.hidden);
+  const groups = Map.groupBy(options, ({ group }) => group);
+  const termWidth = Math.max(
+    ...[...commands.map(([name]) => name), ...options.map(term)].map(visibleWidth),
+  );
+  const room = width - termWidth - 4;
+  const section = (heading: string, items: readonly (readonly [term: string, doc: string])[]) => [
+    paint.title(heading),
+    ...items.flatMap(([left, right]) => {
       const [first = "", ...more] = wrap(right, room);
-      lines.push(`  ${paint.name(pad(left, termWidth))}  ${first}`);
-      for (const line of more) lines.push(" ".repeat(termWidth + 4) + line);
-    }
-  };
-  const commands = helper.visibleCommands(command)
-    .map((sub) => [sub.name(), helper.subcommandDescription(sub)] as const);
-  const options = helper.visibleOptions(command);
-  const terms = [...commands.map(([name]) => name), ...options.map(term)];
-  const termWidth = Math.max(0, ...terms.map(visibleWidth));
-  entries("Commands", commands);
-  const groups = helper.groupItems([...command.options], options, (o) => o.helpGroupHeading ?? "");
-  for (const [heading, members] of groups) {
-    entries(heading || "Options", members.map((option) => [term(option), option.description]));
-  }
-  lines.push(...wrap(`Exit codes: ${text.exitCodes}`, width));
-  return lines.map((line) => `${line.trimEnd()}\n`).join("");
+      return [
+        `  ${paint.name(pad(left, termWidth))}  ${first}`,
+        ...more.map((line) => " ".repeat(termWidth + 4) + line),
+      ];
+    }),
+  ];
+  return [
+    `${paint.title(name)}: ${table.doc}`,
+    "",
+    ...table.instead ?? table.examples.map((example) => `  ${name} ${example}`),
+    "",
+    `Usage: ${name} ${table.usage}`,
+    ...commands.length > 0 ? section("Commands", commands) : [],
+    ...[...groups].flatMap(([heading, members]) =>
+      section(heading, members.map((option) => [term(option), option.row.doc]))
+    ),
+    ...wrap(`Exit codes: ${table.exitCodes}`, width),
+  ].map((line) => `${line.trimEnd()}\n`).join("");
 }

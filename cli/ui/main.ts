@@ -5,26 +5,16 @@
  * @module
  */
 
-// @ts-types="@commander-js/extra-typings"
-import { CommanderError, type CommandUnknownOpts as Command } from "commander";
 import { FormatError } from "../../formats/errors.ts";
 import { version } from "../version.ts";
-import { CommandError, unknownName, UsageError } from "./errors.ts";
+import type { Command } from "./command.ts";
+import { CommandError } from "./errors.ts";
 import { exit } from "./exit.ts";
-import { fullName } from "./help.ts";
+import { showHelp } from "./help.ts";
+import { parseWords, type Place } from "./options.ts";
 import { styles } from "./style.ts";
-import { suggestion } from "./suggest.ts";
-import type { Terminal } from "./terminal.ts";
-import { plain, printable } from "./text.ts";
-
-/** The work of a command; comes to its exit code. */
-export type Body = (terminal: Terminal) => Promise<number>;
-
-/** What a command's action is given to do its work with. */
-export type Run = (body: Body) => Promise<void>;
-
-/** Builds a program anew for one run. */
-export type Program = (run: Run) => Command;
+import type { OutputChoice, Terminal } from "./terminal.ts";
+import { printable } from "./text.ts";
 
 /**
  * Runs a program to its end.
@@ -36,23 +26,36 @@ export type Program = (run: Run) => Command;
  * @returns The exit code, by the table in exit.ts.
  */
 export async function runProgram(
-  program: Program,
+  program: Command,
   argv: readonly string[],
   terminal: Terminal,
 ): Promise<number> {
-  let code: number = exit.done.code;
-  const root = program(async (body) => {
-    code = await body(terminal);
-  });
-  const running = prepare(root, terminal);
+  let place: Place = { command: program, name: program.table.name, options: {} };
   try {
-    await root.parseAsync(bindOptionalValues(root, argv), { from: "user" });
+    const wanted = parseWords(program, argv, (at) => {
+      place = at;
+      // At once, so that a complaint about the next word has the colour that this one asks for.
+      terminal.configure(at.options as OutputChoice);
+    });
+    place = wanted;
+    const { command: { table }, name, ends } = wanted;
+    let code: number = exit.done.code;
+    if (ends === "version") terminal.out(`${versionLine(name)}\n`);
+    else if (ends === "help") {
+      const width = terminal.outIsTerminal ? terminal.columns : 80;
+      terminal.out(showHelp(name, table, { width, colour: terminal.colour }));
+    } else if (table.commands) {
+      // Called without one of its commands: the help takes the place of a message.
+      const width = terminal.errIsTerminal ? terminal.columns : 80;
+      terminal.err(showHelp(name, table, { width, colour: terminal.errColour }));
+      code = exit.usage.code;
+    } else code = await wanted.command.run(terminal, wanted.arguments, wanted.options);
     terminal.status("");
     terminal.flush();
     return code;
   } catch (error) {
     try {
-      return await report(error, running(), argv, terminal);
+      return await report(error, place, argv, terminal);
     } catch (second) {
       // Nobody listens any more; there is nothing to say and nobody to say it to.
       if (second instanceof Deno.errors.BrokenPipe) return exit.done.code;
@@ -61,78 +64,24 @@ export async function runProgram(
   }
 }
 
-/**
- * Makes the commands write to the terminal, throw instead of exiting, and take
- * over `--color` and `--quiet` as soon as they are met.
- *
- * @returns Which command was running.
- */
-function prepare(root: Command, terminal: Terminal): () => Command {
-  let running = root;
-  const all = (command: Command) => {
-    command.exitOverride().showSuggestionAfterError(false).configureOutput({
-      writeOut: (text) => terminal.out(text),
-      writeErr: (text) => terminal.err(text),
-      outputError: () => {},
-      getOutHasColors: () => terminal.colour,
-      getErrHasColors: () => terminal.errColour,
-      getOutHelpWidth: () => terminal.outIsTerminal ? terminal.columns : 80,
-      getErrHelpWidth: () => terminal.errIsTerminal ? terminal.columns : 80,
-      stripColor: plain,
-    });
-    const take = () => terminal.configure(command.opts());
-    command.on("option:color", take).on("option:quiet", take);
-    command.hook("preSubcommand", (_, sub) => {
-      running = sub;
-    });
-    command.commands.forEach(all);
-  };
-  all(root);
-  return () => running;
-}
-
-/**
- * Ties the value of an option that may go without one to its `=`, as in
- * `--symbols=sched_*`: the word after a bare `--symbols` is the image.
- */
-export function bindOptionalValues(root: Command, argv: readonly string[]): string[] {
-  const options = [root, ...root.commands].flatMap((command) => [...command.options]);
-  const words: string[] = [];
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i] ?? "";
-    if (word === "--") return [...words, ...argv.slice(i)];
-    const option = options.find((o) => o.long === word || o.short === word);
-    words.push(option?.optional ? `${option.long}=` : word);
-    // The next word belongs to this option, whatever it looks like.
-    const next = argv[i + 1];
-    if (option?.required && next !== undefined) {
-      words.push(next);
-      i++;
-    }
-  }
-  return words;
+/** `bootinfo (zeropage) 1.0.0`; below zeropage all is zeropage. */
+function versionLine(name: string): string {
+  const [program = ""] = name.split(" ");
+  return program === "zeropage" ? `zeropage ${version}` : `${program} (zeropage) ${version}`;
 }
 
 async function report(
   error: unknown,
-  command: Command,
+  { name }: Place,
   argv: readonly string[],
   terminal: Terminal,
 ): Promise<number> {
   if (error instanceof Deno.errors.BrokenPipe) return exit.done.code;
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) {
-      terminal.flush();
-      return exit.done.code;
-    }
-    // Called without a subcommand: the help has been shown in place of a message.
-    if (error.code === "commander.help") return exit.usage.code;
-  }
-  const known = await explain(error, command);
+  const known = await explain(error);
   const paint = styles(terminal.errColour);
   const say = (message: string, hints: readonly string[]) => {
     terminal.err(
-      [`${paint.bad(`${fullName(command)}:`)} ${printable(message)}`]
+      [`${paint.bad(`${name}:`)} ${printable(message)}`]
         .concat(hints.map((hint) => `  ${printable(hint)}`))
         .map((line) => `${line}\n`).join(""),
     );
@@ -145,7 +94,7 @@ async function report(
   const debug = argv.includes("--debug");
   say(`internal error: ${error instanceof Error ? error.message : String(error)}`, [
     "This is a bug in zeropage, not in your file. Please report it, with",
-    `  the command   ${fullName(command)} ${argv.map(quote).join(" ")}`,
+    `  the command   ${name} ${argv.map(quote).join(" ")}`,
     `  the version   zeropage ${version}, Deno ${Deno.version.deno}, ${Deno.build.target}`,
     "  the file, or where to get it, or at least its first 4 KiB (head -c 4096 FILE)",
     debug ? "  and this" : "  and what the same command prints with --debug",
@@ -155,9 +104,8 @@ async function report(
 }
 
 /** The error in the user's words, or undefined for a bug of ours. */
-async function explain(error: unknown, command: Command): Promise<CommandError | undefined> {
+async function explain(error: unknown): Promise<CommandError | undefined> {
   if (error instanceof CommandError) return error;
-  if (error instanceof CommanderError) return explainWords(error, command);
   if (error instanceof FormatError) {
     return new CommandError(exit.input.code, error.message, [], { cause: error });
   }
@@ -167,40 +115,6 @@ async function explain(error: unknown, command: Command): Promise<CommandError |
     return new CommandError(exit.input.code, error.message, [], { cause: error });
   }
   return undefined;
-}
-
-/** Commander's complaint about the words, in our form. */
-function explainWords(error: CommanderError, command: Command): CommandError {
-  const text = error.message.replace(/^error: /, "");
-  const named = /'(.*?)'/s.exec(text)?.[1] ?? "";
-  const help = `Try "${fullName(command)} --help".`;
-  switch (error.code) {
-    case "commander.unknownOption": {
-      const [flag = named] = named.split("=");
-      const option = command.options.find((o) => o.long === flag);
-      if (option) return new UsageError(`${flag} takes no value`, [help]);
-      const near = suggestion(
-        flag,
-        command.options.flatMap((o) => o.long && !o.hidden ? [o.long] : []),
-      );
-      return new UsageError(`unknown option "${flag}"`, [
-        near === undefined ? help : `Did you mean "${near}"?`,
-      ]);
-    }
-    case "commander.unknownCommand":
-      return unknownName("command", named, command.commands.map((sub) => sub.name()));
-    case "commander.missingArgument":
-      return new UsageError(`${named.toUpperCase()} is missing`, [help]);
-    case "commander.optionMissingArgument": {
-      const option = command.options.find((o) => o.flags === named);
-      const value = /<(.+)>/.exec(named)?.[1]?.toUpperCase() ?? "a value";
-      return new UsageError(`${option?.long ?? named} needs ${value}`, [help]);
-    }
-    case "commander.excessArguments":
-      return new UsageError(`too many arguments: ${text.replace(/^.*?: |\.$/gs, "")}`, [help]);
-    default:
-      return new UsageError(text.replaceAll("'", '"').replace(/\.$/, ""), [help]);
-  }
 }
 
 function trace(error: unknown): string {

@@ -62,7 +62,7 @@ export function oneOf<const T extends string>(
   };
 }
 
-/** For options that may be given several times, or once with commas. */
-export function collect(text: string, previous: readonly string[] | undefined): readonly string[] {
-  return [...previous ?? [], ...text.split(",").map((part) => part.trim()).filter(Boolean)];
+/** Several words in one, with commas between them. */
+export function list(text: string): readonly string[] {
+  return text.split(",").map((part) => part.trim()).filter(Boolean);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UsageError } from "./errors.ts";
-import { collect, oneOf, parseAssignment, parseSize } from "./values.ts";
+import { list, oneOf, parseAssignment, parseSize } from "./values.ts";
 
 Deno.test("parseSize() reads sizes as people write them, in powers of 1024", () => {
   for (
@@ -42,6 +42,7 @@ Deno.test("oneOf() takes a name in any case and suggests one for a slip", () => 
   });
 });
 
-Deno.test("collect() gathers repeated options and commas alike", () => {
-  assert.deepEqual(collect("c", collect("a, b,", undefined)), ["a", "b", "c"]);
+Deno.test("list() splits at commas and leaves out what is empty", () => {
+  assert.deepEqual(list("a, b,"), ["a", "b"]);
+  assert.deepEqual(list(" , "), []);
 });
