@@ -87,6 +87,20 @@ export interface Change {
   readonly severity?: "error" | "warning" | "info";
 }
 
+/** What the paths of a section are of, for sentences that stand alone. */
+const subjects: Readonly<Partial<Record<DiffSection, string>>> = {
+  payload: "payload",
+  kernel: "kernel",
+  segments: "segment",
+  notes: "note",
+  efi: "EFI",
+  sbat: "SBAT",
+  uki: "UKI",
+  placement: "place of",
+  relocations: "relocations,",
+  sections: "ELF section",
+};
+
 /** A value of one side. */
 export interface Side {
   /** As JSON has it. */
@@ -185,6 +199,8 @@ export function compare(
     : is === undefined
     ? `removed, was ${was.shown}`
     : `${was.shown} → ${is.shown}`;
+  const subject = subjects[section];
+  const named = subject === undefined || path === subject ? path : `${subject} ${path}`;
   return [{
     section,
     path,
@@ -192,7 +208,7 @@ export function compare(
     ...(was && { was: was.raw, wasShown: was.shown }),
     ...(is && { is: is.raw, isShown: is.shown }),
     ...(note !== undefined && note !== "" && { note }),
-    meaning: meaning ?? `${path}: ${values}${note ? `; ${note}` : ""}`,
+    meaning: meaning ?? `${named}: ${values}${note ? `; ${note}` : ""}`,
     ...(since !== undefined && { since }),
     ...(sinceBasis !== undefined && { sinceBasis }),
     ...(severity !== undefined && { severity }),

@@ -15,10 +15,10 @@ import {
 Deno.test("compare() says by which side has a value what became of it", () => {
   const kinds = (was?: string, is?: string) =>
     compare("kernel", "x", side(was), side(is)).map(({ kind, meaning }) => [kind, meaning]);
-  assert.deepEqual(kinds("1", "2"), [["changed", "x: 1 → 2"]]);
-  assert.deepEqual(kinds(undefined, "2"), [["added", "x: added, 2"]]);
-  assert.deepEqual(kinds("1", undefined), [["removed", "x: removed, was 1"]]);
-  assert.deepEqual(kinds("1", "1"), [["same", "x: 1 in both"]]);
+  assert.deepEqual(kinds("1", "2"), [["changed", "kernel x: 1 → 2"]]);
+  assert.deepEqual(kinds(undefined, "2"), [["added", "kernel x: added, 2"]]);
+  assert.deepEqual(kinds("1", undefined), [["removed", "kernel x: removed, was 1"]]);
+  assert.deepEqual(kinds("1", "1"), [["same", "kernel x: 1 in both"]]);
   assert.deepEqual(kinds(), []);
 });
 
@@ -33,7 +33,7 @@ Deno.test("compare() asks what a difference means only where there is one", () =
     () => ({ kind: "resized", note: "+1" }),
   );
   assert.equal(change?.kind, "resized");
-  assert.equal(change?.meaning, "x: 4 bytes → 5 bytes; +1");
+  assert.equal(change?.meaning, "kernel x: 4 bytes → 5 bytes; +1");
 });
 
 Deno.test("values are compared by what they are, not by how they are shown", () => {
@@ -95,6 +95,6 @@ Deno.test("changeJson() keeps its keys in order and leaves out what is absent", 
   assert.equal(
     JSON.stringify(changeJson(change)),
     '{"section":"segments","path":"PT_LOAD","kind":"added","is":{"at":"0x1000000000000000"},' +
-      '"meaning":"PT_LOAD: added, {\\"at\\":\\"0x1000000000000000\\"}","severity":"warning"}',
+      '"meaning":"segment PT_LOAD: added, {\\"at\\":\\"0x1000000000000000\\"}","severity":"warning"}',
   );
 });

@@ -224,8 +224,10 @@ export function* compareUkis(a: Inspection, b: Inspection): Generator<Change> {
   for (const [name, was, is] of pairs(left, right)) {
     yield* compare("uki", name, ukiSide(was, a.bytes), ukiSide(is, b.bytes), () => {
       if (!was || !is) return {};
-      if (was.size !== is.size) return { note: growth(was.size, is.size) };
-      return was.text === undefined ? { note: "same size, other content" } : {};
+      if (was.text !== undefined && is.text !== undefined) return {};
+      return {
+        note: was.size === is.size ? "same size, other content" : growth(was.size, is.size),
+      };
     });
   }
 }

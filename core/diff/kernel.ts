@@ -125,10 +125,10 @@ function* compareSegments(a: Elf, b: Elf): Generator<Change> {
   const name = (phdr: Phdr) =>
     phdr.type === PT_LOAD ? `PT_LOAD ${rights(phdr.flags)}` : segmentName(phdr.type);
   const [left, right] = [keyed(a.phdrs, name), keyed(b.phdrs, name)];
-  const lone = [...left].filter(([key]) => !right.has(key));
-  for (const [key, was] of lone) {
+  const lone = Map.groupBy([...right].filter(([key]) => !left.has(key)), ([, { type }]) => type);
+  for (const [key, was] of [...left].filter(([key]) => !right.has(key))) {
     // Changed rights alone are the same segment.
-    const match = [...right].find(([other, is]) => !left.has(other) && is.type === was.type);
+    const match = lone.get(was.type)?.shift();
     if (!match) continue;
     left.delete(key);
     right.delete(match[0]);

@@ -20,14 +20,11 @@ import {
   type Change,
   type ChangeKind,
   compare,
-  grouped,
-  growth,
-  keyed,
   type Side,
   side,
 } from "./change.ts";
 import { sinceOf } from "./header.ts";
-import { distance } from "./kernel.ts";
+import { compareStructs, type Field, type Flat, isPadding } from "./struct.ts";
 
 /** One side of a comparison of layouts. */
 export type ComparedLayout =
@@ -52,11 +49,16 @@ export interface LayoutOptions extends Pick<Arrangement, "all"> {
 
 /** A structure that one side lacks. */
 export class NoStructError extends RangeError {
+  /** Names the error in messages. */
   override name = "NoStructError";
   /** The structure asked for. */
   readonly struct: string;
 
-  /** @param struct The structure asked for. */
+  /**
+   * Says that neither side has it.
+   *
+   * @param struct The structure asked for.
+   */
   constructor(struct: string) {
     super(`no struct ${struct} on either side`);
     this.struct = struct;
@@ -174,29 +176,6 @@ function historicSide(field: HistoricField | undefined, withName = false): Side 
   return side({ field: field.field, offset, ...(size !== undefined && { size }), type }, shown);
 }
 
-/** Whether a name is one of padding. */
-function isPadding(path: string): boolean {
-  return /(^|\.)(_+pad|pad\d*$|unused|_?reserved\d*$)/.test(path);
-}
-
-/** A leaf of a structure. */
-interface Field {
-  readonly path: string;
-  /** Bytes from the start of the structure. */
-  readonly at: number;
-  readonly size: number;
-  /** As C writes it; absent where the two sides spell types differently. */
-  readonly type?: string;
-  readonly bitOffset?: number;
-  readonly bitSize?: number;
-}
-
-/** A structure as a list of its leaves. */
-interface Flat {
-  readonly size: number;
-  readonly fields: readonly Field[];
-}
-
 /** Where the structures of the history lie in the page, and their paths there. */
 const inPage: Readonly<Record<string, readonly [prefix: string, base: number]>> = {
   boot_params: ["", 0],
@@ -262,179 +241,5 @@ function* leaves(
       ...(bitOffset !== undefined && { bitOffset }),
       ...(bitSize !== undefined && { bitSize }),
     } satisfies Field & Partial<LayoutMember>;
-  }
-}
-
-function fieldSide(field: Field | undefined, name = ""): Side | undefined {
-  if (!field) return undefined;
-  const { at, size, type, bitOffset, bitSize } = field;
-  const place = bitSize === undefined
-    ? `${hex(at, 3)}, ${byteCount(size)}`
-    : `${hex(at, 3)}, bit ${bitOffset ?? 0}, ${bitSize} wide`;
-  const shown = isPadding(field.path)
-    ? `padding at ${place}`
-    : `${name && `${name}, `}${place}${type === undefined ? "" : `, ${type}`}`;
-  return side(field, shown);
-}
-
-const overlaps = (a: Field, b: Field): boolean => a.at < b.at + b.size && b.at < a.at + a.size;
-
-/** What a structure has where the other has a field: padding, nothing, or something. */
-function instead(structure: Flat, field: Field): Side | undefined {
-  const there = structure.fields.filter((other) => overlaps(other, field));
-  const pad = there.find(({ path }) => isPadding(path));
-  if (pad && there.every(({ path }) => isPadding(path))) {
-    return side({ field: pad.path, at: pad.at, size: pad.size }, `padding (${pad.path})`);
-  }
-  return there.length === 0 && field.at + field.size <= structure.size
-    ? side({ field: "", at: field.at, size: field.size }, "padding (a hole)")
-    : undefined;
-}
-
-function* compareStructs(
-  name: string,
-  a: Flat | undefined,
-  b: Flat | undefined,
-): Generator<Change> {
-  const whole = (s: Flat | undefined) =>
-    s && side(s.size, `${byteCount(s.size)}, ${grouped(s.fields.length)} fields`);
-  yield* compare("layout", `struct ${name}`, whole(a), whole(b), () => ({
-    ...(a && b && { kind: "resized" as const, note: growth(a.size, b.size) }),
-  }));
-  if (!a || !b) return;
-  const changes: Placed[] = [];
-  const [left, right] = [keyed(a.fields, pathOf), keyed(b.fields, pathOf)];
-  const renames = new Map<string, Field>();
-  for (const [path, was] of left) {
-    const is = right.has(path) ? undefined : renamed(was, left, right);
-    if (!is) continue;
-    left.delete(path);
-    renames.set(is.path, was);
-  }
-  for (const [path, was, is] of inOrder(left, right)) {
-    const older = renames.get(path);
-    if (older && is) {
-      const sides = [fieldSide(older, older.path), fieldSide(is, path)] as const;
-      const meaning = `${older.path} at ${hex(is.at, 3)} is now ${path}`;
-      const [change] = compare("layout", path, ...sides, { kind: "renamed", meaning });
-      if (change) changes.push({ change });
-      continue;
-    }
-    // Padding is told by the field that it became or was.
-    if (isPadding(path) && !(was && is && was.at === is.at && was.size === is.size)) continue;
-    for (const change of comparePlaces(path, was, is, a, b, name)) {
-      const by = change.kind === "moved" && was && is ? is.at - was.at : undefined;
-      changes.push({ change, ...(by !== undefined && { by }) });
-    }
-  }
-  yield* runs(changes);
-}
-
-/** A change, and by how many bytes its field moved. */
-interface Placed {
-  readonly change: Change;
-  readonly by?: number;
-}
-
-/** Pairs of fields in the second side's order; what that lacks comes behind its neighbour. */
-function* inOrder(
-  left: ReadonlyMap<string, Field>,
-  right: ReadonlyMap<string, Field>,
-): Generator<readonly [path: string, was: Field | undefined, is: Field | undefined]> {
-  const behind = new Map<string, Field[]>();
-  let last = "";
-  for (const [path, was] of left) {
-    if (right.has(path)) last = path;
-    else behind.set(last, [...behind.get(last) ?? [], was]);
-  }
-  for (const was of behind.get("") ?? []) yield [was.path, was, undefined];
-  for (const [path, is] of right) {
-    yield [path, left.get(path), is];
-    for (const was of behind.get(path) ?? []) yield [was.path, was, undefined];
-  }
-}
-
-/** The field that only the second side has, at the place of one that only the first has. */
-function renamed(
-  was: Field,
-  left: ReadonlyMap<string, Field>,
-  right: ReadonlyMap<string, Field>,
-): Field | undefined {
-  if (isPadding(was.path)) return undefined;
-  const there = [...right.values()].filter((is) =>
-    is.at === was.at && is.size === was.size && is.bitOffset === was.bitOffset &&
-    is.type === was.type && !left.has(is.path) && !isPadding(is.path)
-  );
-  return there.length === 1 ? there[0] : undefined;
-}
-
-const pathOf = ({ path }: Field): string => path;
-
-function comparePlaces(
-  path: string,
-  was: Field | undefined,
-  is: Field | undefined,
-  a: Flat,
-  b: Flat,
-  struct: string,
-): Change[] {
-  const history = struct === "boot_params" && was === undefined
-    ? sinceOf(path.includes(".") ? path : `boot_params.${path}`)
-    : {};
-  if (!was && is) {
-    const before = instead(a, is);
-    return before
-      ? compare("layout", path, before, fieldSide(is), {
-        kind: "padding became a field",
-        ...history,
-        meaning: `${path} at ${hex(is.at, 3)} was ${before.shown}`,
-      })
-      : compare("layout", path, undefined, fieldSide(is), history);
-  }
-  if (was && !is) {
-    const after = instead(b, was);
-    return after
-      ? compare("layout", path, fieldSide(was), after, {
-        kind: "field became padding",
-        meaning: `${path} at ${hex(was.at, 3)} is ${after.shown} now`,
-      })
-      : compare("layout", path, fieldSide(was), undefined);
-  }
-  return compare("layout", path, fieldSide(was), fieldSide(is), () => {
-    if (!was || !is) return {};
-    const kind = was.size !== is.size ? "resized" : was.at !== is.at ? "moved" : "changed";
-    // Another type moves with its field, and is the more telling of the two.
-    return {
-      kind: was.type === is.type ? kind : "changed",
-      note: was.at === is.at ? "" : `moved by ${distance(was.at, is.at)}`,
-    };
-  });
-}
-
-/** So many fields that move together are told one by one. */
-const FEW = 3;
-
-/** Fields in a row that all moved by the same distance are told as one. */
-function* runs(changes: readonly Placed[]): Generator<Change> {
-  for (let i = 0; i < changes.length;) {
-    const first = changes[i];
-    if (!first) return;
-    let end = i + 1;
-    while (first.by !== undefined && changes[end]?.by === first.by) end++;
-    const run = changes.slice(i, end).map(({ change }) => change);
-    i = end;
-    const last = run.at(-1);
-    if (run.length <= FEW || !last || first.by === undefined) {
-      yield* run;
-      continue;
-    }
-    const path = `${first.change.path} … ${last.path}`;
-    const by = distance(0, first.by);
-    yield {
-      ...first.change,
-      path,
-      note: `${grouped(run.length)} fields moved by ${by}`,
-      meaning: `${path}: ${grouped(run.length)} fields moved by ${by}`,
-    };
   }
 }

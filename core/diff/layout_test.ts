@@ -124,3 +124,19 @@ Deno.test("a release and a kernel's types meet at the paths of the page", () => 
   assert.equal(one?.since, "3.4");
   assert.ok(!changes.some(({ path }) => path === "alt_mem_k"));
 });
+
+Deno.test("structures of very many members are compared in one pass", () => {
+  const many = (name: string, shift: number): Members =>
+    Object.fromEntries(
+      Array.from({ length: 20_000 }, (_, i) => [`${name}${i}`, [shift + 8 * i, 4]]),
+    );
+  const start = performance.now();
+  const changes = diffLayouts(
+    types("s", 160_008, many("a", 0)),
+    types("s", 160_008, many("b", 4)),
+    { structs: ["s"] },
+  );
+  assert.equal(changes.length, 40_000);
+  assert.ok(changes.every(({ kind }) => /padding/.test(kind)));
+  assert.ok(performance.now() - start < 5000);
+});

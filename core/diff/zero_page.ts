@@ -115,7 +115,7 @@ function compareSanitized(a: Uint8Array, b: Uint8Array): Change[] {
     const paths = sanitize(page).cleared;
     return side(paths, paths.length > 0 ? `clears ${paths.join(", ")}` : "clears nothing");
   };
-  return compare("boot_params", "kernel's distrust", cleared(a), cleared(b), {
+  return compare("boot_params", "sanitizing", cleared(a), cleared(b), {
     note: "what the kernel clears when the sentinel at 0x1ef is set",
   });
 }
