@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { MemoryTerminal } from "./terminal.ts";
 
 Deno.test("colour is for terminals, not under NO_COLOR, and --color wins over both", () => {
@@ -61,14 +60,13 @@ async function run(script: string, shell: (deno: string) => string): Promise<[st
       file,
       `import { DenoTerminal } from "${new URL("./terminal.ts", import.meta.url)}";
        import { runProgram } from "${new URL("./main.ts", import.meta.url)}";
-       import { Command } from "commander";
+       const table = { name: "t", doc: "", usage: "", examples: [], exitCodes: "", arguments: [], options: {} };
        const terminal = new DenoTerminal();
-       Deno.exit(await runProgram((run) => new Command("t").action(() => run(async () => {
+       Deno.exit(await runProgram({ table, run: async () => {
          ${script}; return 5;
-       })), [], terminal));`,
+       } }, [], terminal));`,
     );
-    const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
-    const deno = `"${Deno.execPath()}" run --no-prompt --config "${config}" "${file}"`;
+    const deno = `"${Deno.execPath()}" run --no-prompt "${file}"`;
     const { stdout, code } = await new Deno.Command("bash", {
       args: ["-c", shell(deno)],
       stderr: "inherit",
