@@ -23,8 +23,17 @@ export function imageMap(inspection: Inspection): Region[] {
 }
 
 function* claimsOf(inspection: Inspection): Generator<Claim> {
-  const { boot, pe, uki, certificates, bytes } = inspection;
+  const { boot, pe, uki, certificates, bytes, recognition } = inspection;
+  const isTaken = pe !== undefined || boot !== undefined || inspection.kernel?.elf !== undefined;
+  // What is known by name only is one part, named so.
+  if (!isTaken && recognition.kind !== "unknown" && recognition.kind !== "empty") {
+    yield { offset: 0, length: bytes.length, name: wholeName(inspection) };
+  }
   if (pe) {
+    const { PointerToSymbolTable: symbols, NumberOfSymbols: count } = pe.coff;
+    if (symbols !== 0) {
+      yield { offset: symbols, length: symbolsLength(bytes, symbols, count), name: "COFF symbols" };
+    }
     const { directoriesOffset, optionalOffset } = pe;
     const headers = pe.optional.SizeOfHeaders;
     // A Linux image's boot sector and setup code lie in the same bytes.
@@ -71,6 +80,21 @@ function* claimsOf(inspection: Inspection): Generator<Claim> {
       note: kernel.unpacked.format,
     };
   }
+}
+
+/** The kind of a file that is one part; of a compressed one also what is in it. */
+function wholeName({ recognition, inside }: Inspection): string {
+  return recognition.kind === "compressed" && inside
+    ? `${inside.kind}, compressed`
+    : recognition.kind;
+}
+
+/** Length of symbols of 18 bytes and of the names behind them, which count their own size. */
+function symbolsLength(bytes: Uint8Array, symbols: number, count: number): number {
+  const names = symbols + 18 * count;
+  if (names + 4 > bytes.length) return Math.max(0, bytes.length - symbols);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return names - symbols + view.getUint32(names, true);
 }
 
 function sectionTableEnd(directories: number, headers: readonly number[]): number {

@@ -55,6 +55,12 @@ function systemEnd(image: BootImage): number {
   return image.setupSize + image.systemSize;
 }
 
+/** End of what header and PE sections name: memtest86+ has sections behind its code. */
+function namedEnd(image: BootImage): number {
+  const ends = image.pe?.sections.map(({ offset, size }) => offset + size) ?? [];
+  return Math.min(image.bytes.length, ends.reduce((a, b) => Math.max(a, b), systemEnd(image)));
+}
+
 /** Offset just past the certificate table, if it directly follows `from`. */
 function certificateEnd(image: BootImage, from: number): number | undefined {
   const table = image.pe?.directories["certificate"];
@@ -208,7 +214,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     find: one((image) => {
       const { bytes, header } = image;
       if (header.version < 0x204 || (header.fields.syssize ?? 0) === 0) return undefined;
-      const end = systemEnd(image);
+      const end = namedEnd(image);
       const signed = image.pe?.directories["certificate"];
       const stop = signed && signed.size > 0 && signed.address >= end
         ? signed.address

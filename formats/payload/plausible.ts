@@ -22,7 +22,10 @@ export function looksLikeStream(format: Compression, bytes: Uint8Array, at: numb
         view.getUint32(4) === 0x31415926 && view.getUint16(8) === 0x5359;
     case "lzma": {
       const high = view.getUint32(9, true);
-      return (high === 0xffff_ffff || high === 0) && view.getUint8(13) === 0;
+      const low = view.getUint32(5, true);
+      // All ones: the stream tells its end itself. Nothing is packed to no bytes at all.
+      const isSize = high === 0xffff_ffff ? low === 0xffff_ffff : high === 0 && low > 0;
+      return isSize && view.getUint8(13) === 0;
     }
     case "xz":
       return view.getUint8(6) === 0 && view.getUint8(7) < 16 && view.getUint8(12) > 0;
