@@ -86,8 +86,10 @@ export class Arena {
     const { byteLength } = this.memory.buffer;
     const wanted = end + OUTPUT_SLACK;
     if (wanted <= byteLength) return;
-    // Some more than asked for, so that not every step has to grow the memory.
-    const roomy = Math.min(wanted + Math.min(byteLength, 0x100_0000), this.limitAt + OUTPUT_SLACK);
+    // More than asked for, by a small multiple of the input: pages that are not
+    // touched cost nothing, and each growth may bring the garbage collector on.
+    const extra = Math.max(byteLength, 8 * (this.inputEnd - this.inputAt));
+    const roomy = Math.min(wanted + extra, this.limitAt + OUTPUT_SLACK);
     const pages = Math.ceil((Math.max(wanted, roomy) - byteLength) / PAGE);
     try {
       this.memory.grow(pages);

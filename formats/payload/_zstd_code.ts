@@ -305,29 +305,25 @@ function sequences(m: Module): void {
   /**
    * A distance of 1 to 3 names one of the last three; without literals before the
    * match the names shift by one, and the last one means "one less than the
-   * latest".
+   * latest". Which it is, is hard to predict, so this is without a branch.
    */
   function recentOrNew(): void {
-    const done = f.block();
-    const isNew = f.block();
-    f.brIf(isNew, f.i32GtU(f.localGet(distance), f.i32Const(3)));
+    // 0 to 3: the latest, the one before, the third, the latest less one; 3 and more: new.
     f.i32Sub(f.localGet(distance), f.i32Ne(f.localGet(literals), f.i32Const(0)));
-    f.localSet(distance);
-    // Now 0 to 3: the latest, the one before, the third, the latest less one.
-    const isLatest = f.block();
-    f.brIf(isLatest, f.i32Eqz(f.localGet(distance)));
+    f.localSet(chosen);
+    f.i32Sub(f.localGet(distance), f.i32Const(3));
+    f.localGet(rep0);
     f.localGet(rep1);
     f.localGet(rep2).i32Sub(f.localGet(rep0), f.i32Const(1));
-    f.i32Eq(f.localGet(distance), f.i32Const(2)).select();
-    f.i32Eq(f.localGet(distance), f.i32Const(1)).select().localSet(chosen);
-    f.localGet(rep2).localGet(rep1);
-    f.i32Eq(f.localGet(distance), f.i32Const(1)).select().localSet(rep2);
-    f.localSet(rep1, f.localGet(rep0)).localSet(rep0, f.localGet(chosen));
-    f.end(isLatest);
-    f.localSet(distance, f.localGet(rep0)).br(done).end(isNew);
-    f.localSet(rep2, f.localGet(rep1)).localSet(rep1, f.localGet(rep0));
-    f.localTee(rep0, f.i32Sub(f.localGet(distance), f.i32Const(3))).localSet(distance);
-    f.end(done);
+    f.i32Eq(f.localGet(chosen), f.i32Const(2)).select();
+    f.i32Eq(f.localGet(chosen), f.i32Const(1)).select();
+    f.i32Eqz(f.localGet(chosen)).select();
+    f.i32GtU(f.localGet(distance), f.i32Const(3)).select().localSet(distance);
+    f.localGet(rep1).localGet(rep2);
+    f.i32GtU(f.localGet(chosen), f.i32Const(1)).select().localSet(rep2);
+    f.localGet(rep1).localGet(rep0);
+    f.i32Eqz(f.localGet(chosen)).select().localSet(rep1);
+    f.localSet(rep0, f.localGet(distance));
   }
 }
 
