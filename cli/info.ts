@@ -11,7 +11,7 @@ import type { Verdict } from "../core/platforms/platform.ts";
 import type { InfoOptions } from "./program.ts";
 import { InputError, unknownName, UsageError } from "./ui/errors.ts";
 import { exit } from "./ui/exit.ts";
-import { about, type Input, readInput } from "./ui/files.ts";
+import { about, type Input, type Reader, readInput } from "./ui/files.ts";
 import { progress } from "./ui/progress.ts";
 import { styles } from "./ui/style.ts";
 import type { Terminal } from "./ui/terminal.ts";
@@ -29,23 +29,28 @@ export interface Opened {
 /** Names that `--section` takes beside the sections of an image. */
 const otherSections = ["config", "symbols", "initramfs", "boot_params"] as const;
 
-/** Opens the images and prints what the options ask for. */
+/**
+ * Opens the images and prints what the options ask for.
+ *
+ * @param read Reads them; one that has begun already saves time.
+ */
 export async function info(
   terminal: Terminal,
   paths: readonly string[],
   options: InfoOptions,
+  read: Reader = readInput,
 ): Promise<number> {
   checkOptions(paths, options);
-  if (options.json) return await printJson(terminal, paths, options);
+  if (options.json) return await printJson(terminal, paths, options, read);
   const single = options.extract !== undefined || options.field !== undefined ||
     options.config || options.symbols !== undefined || options.btf !== undefined ||
     options.zeroPage;
   if (paths.length > 1 && !single && !hasView(options)) {
-    return await printTable(terminal, paths, options);
+    return await printTable(terminal, paths, options, read);
   }
   let code: number = exit.done.code;
   for (const [i, path] of paths.entries()) {
-    const input = await readInput(path);
+    const input = await read(path);
     if (paths.length > 1 && !single) {
       terminal.out(`${i > 0 ? "\n" : ""}${styles(terminal.colour).title(printable(path))}\n`);
     }
@@ -341,6 +346,7 @@ async function printTable(
   terminal: Terminal,
   paths: readonly string[],
   options: InfoOptions,
+  read: Reader,
 ): Promise<number> {
   const { table } = await import("./ui/table.ts");
   const { summaryColumns, summaryRow } = await import("./views/summary.ts");
@@ -348,7 +354,7 @@ async function printTable(
   let code: number = exit.done.code;
   for (const path of paths) {
     try {
-      const input = await readInput(path);
+      const input = await read(path);
       const inspection = await open(terminal, input, options);
       rows.push(summaryRow(inspection, await judgePlatforms(inspection)));
     } catch (error) {
@@ -365,12 +371,13 @@ async function printJson(
   terminal: Terminal,
   paths: readonly string[],
   options: InfoOptions,
+  read: Reader,
 ): Promise<number> {
   const { inspectionJson } = await import("../core/json.ts");
   const documents: Json[] = [];
   let code: number = exit.done.code;
   for (const path of paths) {
-    const inspection = await open(terminal, await readInput(path), options);
+    const inspection = await open(terminal, await read(path), options);
     if (options.zeroPage) {
       const { zeroPageJson } = await import("./views/zero_page.ts");
       documents.push(await zeroPageJson(inspection, options));

@@ -11,6 +11,7 @@
 import { type Command, command, type CommandTable, type OptionsOf } from "./ui/command.ts";
 import { UsageError } from "./ui/errors.ts";
 import { exit, showExitCodes } from "./ui/exit.ts";
+import { readAhead } from "./ui/files.ts";
 import { list, oneOf, parseAssignment, parseSize } from "./ui/values.ts";
 
 /** What `--extract` can take out of an image. */
@@ -136,8 +137,10 @@ export type InfoOptions = OptionsOf<typeof infoTable>;
 
 /** `bootinfo`, and `zeropage info`. */
 export const bootinfo: Command = command(infoTable, async (terminal, [images], options) => {
+  // A kernel takes as long to read as the modules that look at it take to load.
+  const read = readAhead(images[0]);
   const { info } = await import("./info.ts");
-  return await info(terminal, images, options);
+  return await info(terminal, images, options, read);
 });
 
 const diffTable = {

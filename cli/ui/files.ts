@@ -21,16 +21,17 @@ export interface Input {
 /**
  * Reads a whole file, or standard input for "-".
  *
- * @param stdin The stream behind "-"; it can be read once.
+ * @param stdin The stream behind "-", by default the process's; it can be read once.
  * @throws {InputError} If there is no such file, it is a directory or a device,
  *   or may not be read.
  * @throws {UsageError} If "-" is asked for a second time.
  */
 export async function readInput(
   path: string,
-  stdin: ReadableStream<Uint8Array> = Deno.stdin.readable,
+  stdin?: ReadableStream<Uint8Array>,
 ): Promise<Input> {
-  if (path === "-") return { path, bytes: await readStream(stdin) };
+  // Asked for only here: merely to have the stream at hand costs 10 ms.
+  if (path === "-") return { path, bytes: await readStream(stdin ?? Deno.stdin.readable) };
   try {
     const stat = await Deno.stat(path);
     // A terminal or a disk has no end worth waiting for.
@@ -44,6 +45,29 @@ export async function readInput(
   } catch (error) {
     throw fileError(path, error, "read");
   }
+}
+
+/** Reads files, as {@link readInput} does. */
+export type Reader = (path: string) => Promise<Input>;
+
+/**
+ * Starts to read a file while something else is done, such as loading what is
+ * to look at it.
+ *
+ * @returns A reader that has this file's bytes sooner; whatever went wrong with
+ *   it is told to who asks for it, and only then.
+ */
+export function readAhead(path: string | undefined): Reader {
+  // Nobody may ever ask for standard input, and what was read of it is gone.
+  if (path === undefined || path === "-") return readInput;
+  let ahead: Promise<Input> | undefined = readInput(path);
+  ahead.catch(() => {});
+  return (wanted) => {
+    const first = wanted === path ? ahead : undefined;
+    // Let go, so that the bytes of many files do not add up.
+    if (first) ahead = undefined;
+    return first ?? readInput(wanted);
+  };
 }
 
 async function readStream(stdin: ReadableStream<Uint8Array>): Promise<Uint8Array> {

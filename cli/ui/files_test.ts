@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { FormatError } from "../../formats/errors.ts";
-import { about, InputError, isText, readInput, UsageError, writeOutput } from "./files.ts";
+import {
+  about,
+  InputError,
+  isText,
+  readAhead,
+  readInput,
+  UsageError,
+  writeOutput,
+} from "./files.ts";
 import { MemoryTerminal } from "./terminal.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -32,6 +40,21 @@ Deno.test("readInput() gathers standard input to its end", async () => {
     bytes: new Uint8Array(),
   });
 });
+
+Deno.test("readAhead() reads as readInput() does, and tells of trouble only who asks", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/a`;
+    await Deno.writeFile(path, bytes("one"));
+    const read = readAhead(path);
+    assert.deepEqual(await read(path), { path, bytes: bytes("one") });
+    // The second time is a second reading.
+    await Deno.writeFile(path, bytes("two"));
+    assert.deepEqual(await read(path), { path, bytes: bytes("two") });
+    const missing = readAhead(`${folder}/missing`);
+    assert.deepEqual(await missing(path), { path, bytes: bytes("two") });
+    await assert.rejects(missing(`${folder}/missing`), InputError);
+    assert.equal(readAhead("-"), readInput);
+  }));
 
 Deno.test("readInput() says that standard input can be read only once", async () => {
   const stdin = ReadableStream.from([bytes("one")]);
