@@ -125,9 +125,7 @@ Deno.test("every permission set is used by a task, and every task names one", ()
 });
 
 /** Packages that nobody imports so far, and what they are there for. */
-const awaited: Readonly<Record<string, string>> = {
-  "@alexaltea/capstone-js": "second opinion on what an instruction is, once there is a processor",
-};
+const awaited: Readonly<Record<string, string>> = {};
 
 Deno.test("every package in the import map is pinned, and imported by somebody", () => {
   const code = files(".ts").filter((path) => path !== "tests/repo_test.ts").map(read).join("\n");
