@@ -31,6 +31,19 @@ export * from "./core/platforms/mod.ts";
 export * from "./core/platforms/platform.ts";
 export * from "./core/platforms/unnumbered.ts";
 export * from "./core/zero_page.ts";
+export * from "./core/zero_page_audit.ts";
+export {
+  arrange,
+  type Arrangement,
+  type Change,
+  changeJson,
+  type ChangeKind,
+  type DiffSection,
+  diffSections,
+} from "./core/diff/change.ts";
+export * from "./core/diff/image.ts";
+export * from "./core/diff/zero_page.ts";
+export * from "./core/diff/config.ts";
 export * from "./core/loaders/mod.ts";
 export * from "./core/loaders/loader.ts";
 export type { Cargo, Kernel as HandoverKernel, PlacedSetupData } from "./core/loaders/cargo.ts";
@@ -44,6 +57,7 @@ export * from "./formats/setup_header.ts";
 export * from "./formats/boot_params.ts";
 export * from "./formats/setup_data.ts";
 export * from "./formats/history.ts";
+export type * from "./formats/history_data.ts";
 export * from "./formats/kernel_info.ts";
 export * from "./formats/version_string.ts";
 export * from "./formats/image_crc.ts";

@@ -4,13 +4,11 @@
  * @module
  */
 
+import { grouped } from "../../core/words.ts";
 import { hex } from "../../formats/errors.ts";
 import { hexOf } from "../../formats/others/finding.ts";
 
-/** "8,247,232": digits in groups of three, whatever the locale. */
-export function grouped(value: number | bigint): string {
-  return value.toString().replace(/\B(?=(\d{3})+$)/g, ",");
-}
+export { grouped };
 
 /** "63.6 MiB" or "512 bytes": a size to be read, not to be calculated with. */
 export function roughly(bytes: number | bigint): string {

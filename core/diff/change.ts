@@ -13,6 +13,7 @@ import { meaning, type Row } from "../../formats/layout.ts";
 import type { SinceBasis } from "../../formats/history_data.ts";
 import { hexOf } from "../../formats/others/finding.ts";
 import { type Json, toJson } from "../json.ts";
+import { grouped } from "../words.ts";
 
 /** The parts of a comparison, the most telling first, with their headings. */
 export const diffSections = {
@@ -154,7 +155,7 @@ function plainValue(value: unknown): string {
 }
 
 /** What is to be said of a difference beside its values. */
-export interface About {
+export interface ChangeDetails {
   /** Default by which side has a value. */
   readonly kind?: ChangeKind;
   /** What the values alone do not say. */
@@ -182,12 +183,12 @@ export function compare(
   path: string,
   was: Side | undefined,
   is: Side | undefined,
-  about: About | (() => About) = {},
+  about: ChangeDetails | (() => ChangeDetails) = {},
 ): Change[] {
   if (was === undefined && is === undefined) return [];
   const isSame = was !== undefined && is !== undefined && sameJson(was.raw, is.raw);
   const { kind, note, severity, since, sinceBasis, meaning } = isSame
-    ? {} as About
+    ? {} as ChangeDetails
     : typeof about === "function"
     ? about()
     : about;
@@ -253,11 +254,6 @@ export function changeJson(change: Change): Json {
     ...(sinceBasis !== undefined && { since_basis: sinceBasis }),
     ...(severity !== undefined && { severity }),
   };
-}
-
-/** "8,247,232": digits in groups of three. */
-export function grouped(value: number | bigint): string {
-  return value.toString().replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /** "1 byte", "8,247,232 bytes". */

@@ -6,10 +6,10 @@
 
 import type { Config } from "../../formats/ikconfig.ts";
 import {
-  type About,
   arrange,
   type Arrangement,
   type Change,
+  type ChangeDetails,
   compare,
   pairs,
   type Side,
@@ -41,7 +41,7 @@ function option(value: string | undefined): Side | undefined {
 const states: Readonly<Record<string, string>> = { y: "built in", m: "a module", n: "not set" };
 
 /** A change between y, m and n in words; other values speak for themselves. */
-function inWords(name: string, was: string | undefined, is: string | undefined): About {
+function inWords(name: string, was: string | undefined, is: string | undefined): ChangeDetails {
   const [before, after] = [states[was ?? ""], states[is ?? ""]];
   return before === undefined || after === undefined
     ? {}

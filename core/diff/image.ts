@@ -20,7 +20,6 @@ import {
   byteCount,
   type Change,
   compare,
-  grouped,
   growth,
   growthOf,
   keyed,
@@ -29,6 +28,7 @@ import {
   side,
   size,
 } from "./change.ts";
+import { grouped } from "../words.ts";
 import { compareConfigs } from "./config.ts";
 import { compareEfi, compareSignatures, compareUkis } from "./efi.ts";
 import { compareField, compareHeaders } from "./header.ts";

@@ -24,7 +24,6 @@ import {
   byteCount,
   type Change,
   compare,
-  grouped,
   growth,
   growthOf,
   keyed,
@@ -32,6 +31,7 @@ import {
   side,
   size,
 } from "./change.ts";
+import { grouped } from "../words.ts";
 
 /** Compares the kernels inside; where only one side has one, that alone is said. */
 export async function* compareKernels(a: Inspection, b: Inspection): AsyncGenerator<Change> {

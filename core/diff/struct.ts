@@ -6,16 +6,8 @@
  */
 
 import { hex } from "../../formats/errors.ts";
-import {
-  byteCount,
-  type Change,
-  compare,
-  grouped,
-  growth,
-  keyed,
-  type Side,
-  side,
-} from "./change.ts";
+import { byteCount, type Change, compare, growth, keyed, type Side, side } from "./change.ts";
+import { grouped } from "../words.ts";
 import { sinceOf } from "./header.ts";
 import { distance } from "./kernel.ts";
 
