@@ -2,7 +2,7 @@
  * Makes Linux/x86 images for tests, of any boot protocol from none to 2.15, in
  * the shape the kernel's own build gives them.
  *
- * ```ts
+ * ```ts ignore
  * bzImage({ protocol: 0x207, subarch: 1, payload: gzipped, version: "2.6.24 (me@here)" });
  * bzImage({ pe: "new", kernelInfo: true, payload: { bytes: zstd, uncompressedSize: 4096 } });
  * ```

@@ -3,7 +3,7 @@
  * that linkers give kernels: file header, program headers, the segments' bytes,
  * the sections' bytes, their names, the section headers at the end.
  *
- * ```ts
+ * ```ts ignore
  * elf({ machine: EM_386, class: 32, segments: [{ paddr: 0x100000, data: code }] });
  * elf({ notes: [note("Xen", 18, u32(0x1000850))], trailing: relocationTable([0x81000000]) });
  * ```
