@@ -89,7 +89,9 @@ export async function printInitramfs(
     `  ${title}, ${count(segments.length, "segment")}, ` +
       `${init ? "/init is there" : "no /init"}, ${grouped(bytes.length)} bytes\n`,
   );
-  for (const segment of segments) printSegment(terminal, segment, base);
+  // Unasked, a file's first view fits a screen.
+  const most = options.initramfs === undefined ? LISTED : Infinity;
+  for (const segment of segments) printSegment(terminal, segment, base, most);
   if (bootconfig) {
     terminal.out(
       `\n  ${paint.name("bootconfig")} at ${hex(base + bootconfig.offset)}, checksum ` +
@@ -104,7 +106,10 @@ export async function printInitramfs(
   return exit.done.code;
 }
 
-function printSegment(terminal: Terminal, segment: Segment, base: number): void {
+/** So many members of a segment are listed unless the list was asked for. */
+const LISTED = 16;
+
+function printSegment(terminal: Terminal, segment: Segment, base: number, most: number): void {
   const paint = styles(terminal.colour);
   const { offset, length, compression, kind, members, microcode } = segment;
   terminal.out(
@@ -114,7 +119,8 @@ function printSegment(terminal: Terminal, segment: Segment, base: number): void 
   for (const file of microcode ?? []) {
     for (const line of microcodeLines(file)) terminal.out(`    ${line}\n`);
   }
-  const rows = members.map(({ mode, uid, gid, contents, size, mtime, name, target, rdev }) => [
+  const shown = members.slice(0, most);
+  const rows = shown.map(({ mode, uid, gid, contents, size, mtime, name, target, rdev }) => [
     showMode(mode),
     `${uid}:${gid}`,
     (mode & 0o170000) === 0o020000 || (mode & 0o170000) === 0o060000
@@ -124,6 +130,8 @@ function printSegment(terminal: Terminal, segment: Segment, base: number): void 
     printable(name) + (target === undefined ? "" : ` -> ${printable(target)}`),
   ]);
   terminal.out(table(terminal, [{}, {}, { align: "right" }, {}, {}], rows, { indent: 4 }));
+  const more = members.length - shown.length;
+  if (more > 0) terminal.out(`    and ${grouped(more)} more: --initramfs lists them\n`);
 }
 
 /** One line an update: which processors it is for, its revision and its day. */

@@ -38,7 +38,9 @@ export function summary(terminal: Terminal, inspection: Inspection, facts: Summa
   const { path, bytes, recognition } = inspection;
   terminal.out(`${paint.title(printable(path))}\n`);
   const within = inspection.inside ? `: ${inspection.inside.title}` : "";
-  terminal.out(`  ${printable(recognition.title + within)}, ${grouped(bytes.length)} bytes\n\n`);
+  // What is unknown has its size for a name.
+  const size = recognition.kind === "unknown" ? "" : `, ${grouped(bytes.length)} bytes`;
+  terminal.out(`  ${printable(recognition.title + within)}${size}\n\n`);
   const rows = factRows(inspection, facts).filter(([, value]) => value !== undefined);
   terminal.out(keyValues(terminal, rows, { indent: 2, nameWidth: 9 }));
   if (inspection.boot || [...facts.platforms.values()].some(({ starts }) => starts !== false)) {
@@ -171,7 +173,9 @@ function efiLine({ boot, pe }: Inspection): string | undefined {
     if (wide.length > 0) parts.push(`handover ${wide.join(" and ")} bit`);
   }
   if (view.linuxLayout) parts.push(`${view.linuxLayout} layout`);
-  parts.push(printable(view.sections.map(({ name }) => name).join(" ")));
+  if (view.sections.length > 0) {
+    parts.push(printable(view.sections.map(({ name }) => name).join(" ")));
+  }
   return parts.join(", ");
 }
 
