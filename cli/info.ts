@@ -90,10 +90,11 @@ export async function open(
   { path, bytes }: Input,
   options: Pick<InfoOptions, "limit"> & { readonly payload?: boolean },
 ): Promise<Inspection> {
+  // There is nothing to wait for.
+  if (options.payload === false) return await inspect(path, bytes, { payload: false });
   const line = progress(terminal, `${path}: unpacking`);
   try {
     return await inspect(path, bytes, {
-      ...(options.payload === undefined ? {} : { payload: options.payload }),
       ...(options.limit === undefined ? {} : { limit: options.limit }),
       progress: (done, total) => line.at(done, total),
     });

@@ -65,7 +65,8 @@ export function progress(
       if (time - started >= patience && time - drawn >= interval) draw();
     },
     done(): void {
-      clearTimeout(timer);
+      // Deno loads its clocks when first asked for one, which takes 10 ms.
+      if (timer !== undefined) clearTimeout(timer);
       if (shown()) terminal.status("");
       drawn = -Infinity;
     },
