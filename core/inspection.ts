@@ -64,6 +64,11 @@ export interface Inspection {
 
 const order: Readonly<Record<Complaint["severity"], number>> = { error: 0, warning: 1, info: 2 };
 
+/** A message with the line feeds escaped that a name out of the file may have brought in. */
+function oneLine(message: string): string {
+  return message.replace(/[\n\r\u2028\u2029]/g, (c) => JSON.stringify(c).slice(1, -1));
+}
+
 /** Whether `bytes` carry a setup header, or at least the boot sector of an old kernel. */
 function bootsAt(bytes: Uint8Array, at: number, kind: string): boolean {
   if (kind === "zero page") return false;
@@ -147,7 +152,9 @@ export async function inspect(
     const { auditZeroPage } = await import("./zero_page_audit.ts");
     complaints.push(...auditZeroPage(bytes.subarray(0, 4096)));
   }
-  complaints.sort((a, b) => order[a.severity] - order[b.severity] || a.offset - b.offset);
+  const ordered = complaints
+    .map((complaint) => ({ ...complaint, message: oneLine(complaint.message) }))
+    .sort((a, b) => order[a.severity] - order[b.severity] || a.offset - b.offset);
   return {
     path,
     bytes,
@@ -161,7 +168,7 @@ export async function inspect(
     ...(kernel && { kernel }),
     ...(inside && { inside }),
     opened,
-    complaints,
+    complaints: ordered,
   };
 }
 
