@@ -66,7 +66,7 @@ const order: Readonly<Record<Complaint["severity"], number>> = { error: 0, warni
 
 /** A message with the line feeds escaped that a name out of the file may have brought in. */
 function oneLine(message: string): string {
-  return message.replace(/[\n\r\u2028\u2029]/g, (c) => JSON.stringify(c).slice(1, -1));
+  return message.replace(/[\n\r]/g, (c) => JSON.stringify(c).slice(1, -1));
 }
 
 /** Whether `bytes` carry a setup header, or at least the boot sector of an old kernel. */
