@@ -41,6 +41,17 @@ export const zstdStatus = {
 export interface ZstdCode {
   /** Decodes `count` symbols of a Huffman code of up to `bits` bits to `to`. Returns a status. */
   huffman(start: number, end: number, to: number, count: number, bits: number): number;
+  /** The same of four streams, which start where the last three arguments say as well. */
+  huffman4(
+    start: number,
+    end: number,
+    to: number,
+    count: number,
+    bits: number,
+    second: number,
+    third: number,
+    fourth: number,
+  ): number;
   /** Reads `count` sequences and puts them where {@link execute} finds them. Returns a status. */
   sequences(start: number, end: number, count: number): number;
   /**
@@ -108,7 +119,8 @@ export async function createZstdCode(arena: Arena): Promise<ZstdCode> {
 export function assembleZstd(): Uint8Array<ArrayBuffer> {
   const m = new Module();
   m.memory({ min: 1, import: ["env", "memory"] });
-  huffman(m);
+  huffman(m, 1);
+  huffman(m, 4);
   sequences(m);
   execute(m);
   return m.finish();
@@ -141,17 +153,21 @@ class BackwardBits {
     f.localSet(this.#used, f.i64Add(f.i64Clz(f.localGet(this.#word)), f.i64Const(1)));
   }
 
-  /** Loads 64 bits again, of which 57 are new; goes to `bad` when the start is far behind. */
-  reload(bad: Label): void {
+  /** Loads 64 bits again, of which 57 are new. */
+  reload(): void {
     const f = this.#f;
     f.i32Sub(
       f.localGet(this.#at),
       f.i32WrapI64(f.i64ShrU(f.localGet(this.#used), f.i64Const(3))),
     );
-    f.localTee(this.#at);
-    f.i32Sub(f.localGet(this.#start), f.i32Const(8)).i32LtS().brIf(bad);
+    f.localTee(this.#at).i64Load({ align: 0 }).localSet(this.#word);
     f.localSet(this.#used, f.i64And(f.localGet(this.#used), f.i64Const(7)));
-    f.localSet(this.#word, f.i64Load({ align: 0 }, f.localGet(this.#at)));
+  }
+
+  /** Goes to `bad` when the place of reading is far before the start. */
+  holdStart(bad: Label): void {
+    const f = this.#f;
+    f.localGet(this.#at).i32Sub(f.localGet(this.#start), f.i32Const(8)).i32LtS().brIf(bad);
   }
 
   /** Puts the bits to come on the stack, the next one on top. */
@@ -185,38 +201,114 @@ class BackwardBits {
   }
 }
 
-function huffman(m: Module): void {
-  const { code: f, params: [start, end, to, count, bits] } = m.func({
-    params: ["i32", "i32", "i32", "i32", "i32"],
-    results: ["i32"],
-    export: "huffman",
-  });
-  const shift = f.local("i64");
-  const entry = f.local("i32");
-  const reader = new BackwardBits(f, start);
-  const symbol = (): void => {
-    reader.peek().localGet(shift).i64ShrU().i32WrapI64();
-    f.i32Const(1).i32Shl().i32Load16U(zstdTables.huffman).localSet(entry);
-    f.i32Store8(0, f.localGet(to), f.i32ShrU(f.localGet(entry), f.i32Const(8)));
-    f.localSet(to, f.i32Add(f.localGet(to), f.i32Const(1)));
-    f.i64ExtendI32U(f.i32And(f.localGet(entry), f.i32Const(0xff)));
-    reader.skip();
-  };
+/** One stream of Huffman coded symbols: its bits, and where they go. */
+class SymbolStream {
+  readonly #f: Code;
+  readonly #bits: BackwardBits;
+  readonly #to: Local;
+  readonly #entry: Local;
 
-  const bad = f.block();
-  f.localSet(shift, f.i64ExtendI32U(f.i32Sub(f.i32Const(64), f.localGet(bits))));
-  reader.open(end, bad);
-  // Five symbols of eleven bits are less than the 57 that a load gives.
-  for (const step of [5, 1]) {
+  constructor(f: Code, bits: BackwardBits, to: Local, entry: Local) {
+    this.#f = f;
+    this.#bits = bits;
+    this.#to = to;
+    this.#entry = entry;
+  }
+
+  reload(bad: Label): void {
+    this.#bits.reload();
+    this.#bits.holdStart(bad);
+  }
+
+  /** Decodes one symbol; `shift` is 64 less the bits by which the table is looked up. */
+  symbol(shift: Local, offset: number): void {
+    const f = this.#f;
+    this.#bits.peek().localGet(shift).i64ShrU().i32WrapI64();
+    f.i32Const(1).i32Shl().i32Load16U(zstdTables.huffman).localSet(this.#entry);
+    f.i32Store8(offset, f.localGet(this.#to), f.i32ShrU(f.localGet(this.#entry), f.i32Const(8)));
+    f.i64ExtendI32U(f.i32And(f.localGet(this.#entry), f.i32Const(0xff)));
+    this.#bits.skip();
+  }
+
+  /** Moves on by as many symbols as were decoded. */
+  step(count: number): void {
+    this.#f.localSet(this.#to, this.#f.i32Add(this.#f.localGet(this.#to), this.#f.i32Const(count)));
+  }
+
+  /** Decodes the symbols up to `end` one by one, and leaves whether the bits do not end there. */
+  finish(shift: Local, end: Local, bad: Label): void {
+    const f = this.#f;
     const done = f.block();
     const again = f.loop();
-    f.brIf(done, f.i32LtU(f.localGet(count), f.i32Const(step)));
-    reader.reload(bad);
-    for (let i = 0; i < step; i++) symbol();
-    f.localSet(count, f.i32Sub(f.localGet(count), f.i32Const(step)));
+    f.brIf(done, f.i32GeU(f.localGet(this.#to), f.localGet(end)));
+    this.reload(bad);
+    this.symbol(shift, 0);
+    this.step(1);
     f.br(again).end(again).end(done);
+    this.#bits.isNotAtStart();
   }
-  reader.isNotAtStart();
+}
+
+/** Five symbols of eleven bits are less than the 57 that a load gives. */
+const BATCH = 5;
+
+/**
+ * Either one stream, or four that are decoded side by side: a symbol has to wait
+ * for the one before it in its stream, but not for those of the other streams.
+ */
+function huffman(m: Module, streams: 1 | 4): void {
+  const sizes = Array.from({ length: streams - 1 }, () => "i32" as const);
+  const { code: f, params } = m.func({
+    params: ["i32", "i32", "i32", "i32", "i32", ...sizes],
+    results: ["i32"],
+    export: streams === 1 ? "huffman" : "huffman4",
+  });
+  const [start, end, to, count, bits, ...starts] = params as readonly [
+    Local,
+    Local,
+    Local,
+    Local,
+    Local,
+    ...Local[],
+  ];
+  const shift = f.local("i64");
+  const entry = f.local("i32");
+  f.localSet(shift, f.i64ExtendI32U(f.i32Sub(f.i32Const(64), f.localGet(bits))));
+  const bad = f.block();
+
+  // Streams but the last have a quarter of the symbols, rounded up.
+  const share = f.local("i32");
+  f.i32Add(f.localGet(count), f.i32Const(streams - 1)).i32Const(streams === 1 ? 0 : 2).i32ShrU();
+  f.localSet(share);
+  const first = [start, ...starts];
+  const targets: Local[] = [];
+  const ends: Local[] = [];
+  const readers: SymbolStream[] = [];
+  for (const [i, from] of first.entries()) {
+    const [target, last] = [f.local("i32"), f.local("i32")];
+    f.i32Mul(f.localGet(share), f.i32Const(i)).localGet(to).i32Add().localSet(target);
+    if (i === streams - 1) f.i32Add(f.localGet(to), f.localGet(count));
+    else f.i32Add(f.localGet(target), f.localGet(share));
+    f.localSet(last);
+    const reader = new BackwardBits(f, from);
+    reader.open(first[i + 1] ?? end, bad);
+    targets.push(target);
+    ends.push(last);
+    readers.push(new SymbolStream(f, reader, target, entry));
+  }
+
+  const [lastTarget = to, lastEnd = to] = [targets.at(-1), ends.at(-1)];
+  const done = f.block();
+  const again = f.loop();
+  f.i32Sub(f.localGet(lastEnd), f.localGet(lastTarget)).i32Const(BATCH).i32LtS().brIf(done);
+  for (const reader of readers) reader.reload(bad);
+  for (let i = 0; i < BATCH; i++) for (const reader of readers) reader.symbol(shift, i);
+  for (const reader of readers) reader.step(BATCH);
+  f.br(again).end(again).end(done);
+  readers.forEach((reader, i) => {
+    reader.finish(shift, ends[i] ?? to, bad);
+    if (i > 0) f.i32Or();
+  });
   f.brIf(bad);
   f.i32Const(zstdStatus.ended).return().end(bad);
   f.i32Const(zstdStatus.badBits);
@@ -244,7 +336,7 @@ function sequences(m: Module): void {
 
   const bad = f.block();
   bits.open(end, bad);
-  bits.reload(bad);
+  bits.reload();
   for (
     const [state, size] of [
       [literalState, stateBits[0]],
@@ -275,10 +367,11 @@ function sequences(m: Module): void {
     bits.take().i32WrapI64();
     f.i32And(f.i32WrapI64(f.localGet(entry)), f.i32Const(0xffff)).i32Add().localSet(state);
   };
-  bits.reload(bad);
+  bits.reload();
+  bits.holdStart(bad);
   value(offsetEntry, distance);
   value(matchEntry, length);
-  bits.reload(bad);
+  bits.reload();
   value(literalEntry, literals);
   recentOrNew();
   const field = (offset: number, from: Local): void => {

@@ -332,34 +332,37 @@ class ZstdReader {
       this.#huffmanBits = tree.bits;
       at = tree.at;
     }
-    // Four streams have the sizes of the first three before them.
-    const sizes = streams === 1 ? [end - at] : [0, 1, 2].map((i) => {
-      this.#holdWithin("literals", at, 6, end);
-      return this.#view.getUint16(at + 2 * i, true);
-    });
-    if (streams === 4) {
-      at += 6;
-      sizes.push(end - at - sizes.reduce((sum, n) => sum + n, 0));
-    }
     const { inputAt } = this.#arena;
-    const share = streams === 1 ? size : (size + 3) >> 2;
-    let done = 0;
-    for (const [i, packed] of sizes.entries()) {
-      const count = i === streams - 1 ? size - done : share;
-      if (packed < 1 || at + packed > end || count < 0) {
-        this.#fail("literals", at, "needs streams within the section");
-      }
-      const status = this.#code.huffman(
-        inputAt + at,
-        inputAt + at + packed,
-        zstdTables.literals + done,
-        count,
-        this.#huffmanBits,
-      );
+    const code = this.#code;
+    const to = zstdTables.literals;
+    const bits = this.#huffmanBits;
+    const from = inputAt + at;
+    if (streams === 1) {
+      if (at >= end) this.#fail("literals", at, "needs a stream within the section");
+      const status = code.huffman(from, inputAt + end, to, size, bits);
       if (status !== zstdStatus.ended) this.#failBy(status, "literals", at, 0);
-      at += packed;
-      done += count;
+      return;
     }
+    // The sizes of the first three streams come first.
+    this.#holdWithin("literals", at, 6, end);
+    const [one, two, three] = [0, 2, 4].map((i) => this.#view.getUint16(at + i, true));
+    const second = from + 6 + (one ?? 0);
+    const third = second + (two ?? 0);
+    const fourth = third + (three ?? 0);
+    if (!one || !two || !three || fourth >= inputAt + end || size < 6) {
+      this.#fail("literals", at, "needs four streams within the section");
+    }
+    const status = code.huffman4(
+      from + 6,
+      inputAt + end,
+      to,
+      size,
+      bits,
+      second,
+      third,
+      fourth,
+    );
+    if (status !== zstdStatus.ended) this.#failBy(status, "literals", at, 0);
   }
 
   #sequenceCount(end: number): number {
