@@ -33,7 +33,8 @@ export async function readInput(
   // Asked for only here: merely to have the stream at hand costs 10 ms.
   if (path === "-") return { path, bytes: await readStream(stdin ?? Deno.stdin.readable) };
   try {
-    const stat = await Deno.stat(path);
+    // Not awaited, so that the reading has begun when whoever asked goes on.
+    const stat = Deno.statSync(path);
     // A terminal or a disk has no end worth waiting for.
     if (stat.isCharDevice || stat.isBlockDevice) {
       throw new InputError(path, "is a device", [
@@ -41,10 +42,33 @@ export async function readInput(
       ]);
     }
     if (stat.isDirectory) throw new InputError(path, "is a directory");
-    return { path, bytes: await Deno.readFile(path) };
+    return { path, bytes: await readFile(path, stat.isFile ? stat.size : 0) };
   } catch (error) {
     throw fileError(path, error, "read");
   }
+}
+
+/**
+ * Reads a file straight into the memory that it stays in: `Deno.readFile` reads
+ * and then copies, which for a kernel is as much again.
+ *
+ * @param size What the system says of its size; 0 where it does not know.
+ */
+async function readFile(path: string, size: number): Promise<Uint8Array> {
+  if (size === 0) return await Deno.readFile(path);
+  using file = Deno.openSync(path);
+  const bytes = new Uint8Array(size);
+  let done = 0;
+  while (done < size) {
+    const read = await file.read(bytes.subarray(done));
+    if (read === null) break;
+    done += read;
+  }
+  // It grew, or the size was a guess, as in /sys.
+  if (done === size && await file.read(new Uint8Array(1)) !== null) {
+    return await Deno.readFile(path);
+  }
+  return done < size ? bytes.slice(0, done) : bytes;
 }
 
 /** Reads files, as {@link readInput} does. */
