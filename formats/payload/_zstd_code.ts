@@ -22,6 +22,7 @@ import { Module } from "../../wasm/module.ts";
 import type { Label, Local } from "../../wasm/types.ts";
 import { type Arena, compiled, DECODER_TABLES } from "./_arena.ts";
 import { copyForward, copyMatch } from "./_copy.ts";
+import { addTableMakers, zstdNotes, type ZstdTableCode } from "./_zstd_table_code.ts";
 
 /** How a call ended. */
 export const zstdStatus = {
@@ -38,7 +39,7 @@ export const zstdStatus = {
 } as const;
 
 /** The decoder; addresses in the memory. */
-export interface ZstdCode {
+export interface ZstdCode extends ZstdTableCode {
   /** Decodes `count` symbols of a Huffman code of up to `bits` bits to `to`. Returns a status. */
   huffman(start: number, end: number, to: number, count: number, bits: number): number;
   /** The same of four streams, which start where the last three arguments say as well. */
@@ -103,8 +104,8 @@ export const ZSTD_BLOCK = 0x20000 as const;
 /** Most sequences that a block can have, as each makes three bytes or more. */
 export const ZSTD_SEQUENCES = 43690 as const;
 
-/** Bytes of all tables; a sequence takes three words. */
-export const ZSTD_TABLES = 0x3840 + ZSTD_BLOCK + 12 * ZSTD_SEQUENCES;
+/** Bytes of all tables and notes. */
+export const ZSTD_TABLES = zstdNotes.end - DECODER_TABLES;
 
 const cache: { module?: Promise<WebAssembly.Module> } = {};
 
@@ -123,6 +124,7 @@ export function assembleZstd(): Uint8Array<ArrayBuffer> {
   huffman(m, 4);
   sequences(m);
   execute(m);
+  addTableMakers(m);
   return m.finish();
 }
 

@@ -1,5 +1,6 @@
 /**
- * The tables of zstd's entropy coders: FSE (finite state entropy) and Huffman.
+ * The descriptions of zstd's entropy coders, FSE (finite state entropy) and
+ * Huffman, read; {@link ./_zstd_table_code.ts} makes their tables.
  *
  * Source: RFC 8878, sections 4.1 and 4.2.
  *
@@ -7,6 +8,7 @@
  */
 
 import { FormatError } from "../errors.ts";
+import { zstdNotes, type ZstdTableCode } from "./_zstd_table_code.ts";
 
 /** One of the three codes of a sequence. */
 export interface SequenceCode {
@@ -105,67 +107,54 @@ export function readDistribution(
   return { counts, bits, at };
 }
 
-/**
- * Lays out the states of an FSE table (section 4.1.2): into `symbols`, by state.
- * `next` gets, by symbol, the number with which to count its states on from.
- */
-function spreadSymbols(
-  counts: readonly number[],
-  bits: number,
-  symbols: Uint8Array,
-  next: Uint16Array,
-): void {
-  const size = 1 << bits;
-  let high = size - 1;
-  for (let symbol = 0; symbol < counts.length; symbol++) {
-    const count = counts[symbol] as number;
-    if (count === -1) {
-      symbols[high--] = symbol;
-      next[symbol] = 1;
-    } else {
-      next[symbol] = count;
-    }
-  }
-  const step = (size >> 1) + (size >> 3) + 3;
-  let state = 0;
-  for (let symbol = 0; symbol < counts.length; symbol++) {
-    for (let left = counts[symbol] as number; left > 0; left--) {
-      symbols[state] = symbol;
-      do state = (state + step) & (size - 1); while (state > high);
-    }
-  }
+/** The makers of tables, and the memory they work in. */
+export interface TableMaker {
+  /** The functions. */
+  readonly code: ZstdTableCode;
+  /** The memory; its buffer may change between calls. */
+  readonly memory: WebAssembly.Memory;
+  /** Where the input starts in it. */
+  readonly inputAt: number;
 }
 
-/**
- * Writes a table for sequences: two words an entry, as described at `zstdTables`.
- *
- * @param table Words from the table's start on.
- */
-export function writeSequenceTable(
-  table: Uint32Array,
-  code: SequenceCode,
+/** Writes what the symbols of the three codes mean where the makers look for it. */
+export function writeValues({ memory }: TableMaker, codes: SequenceCodes): void {
+  sequenceTableNames.forEach((name, i) => {
+    const { bases, extras } = codes[name];
+    const words = new Uint32Array(memory.buffer, valuesAt(i), 2 * bases.length);
+    bases.forEach((base, symbol) => {
+      words[2 * symbol] = (extras[symbol] ?? 0) << 16;
+      words[2 * symbol + 1] = base;
+    });
+  });
+  new Uint8Array(memory.buffer, zstdNotes.nothing, 0x800).fill(0);
+}
+
+function valuesAt(i: number): number {
+  return zstdNotes.values + 512 * i;
+}
+
+/** Writes a table of states by a distribution. */
+export function writeStateTable(
+  { code, memory }: TableMaker,
+  name: SequenceTableName,
+  table: number,
   counts: readonly number[],
   bits: number,
 ): void {
-  const { bases, extras } = code;
-  const size = 1 << bits;
-  const symbols = new Uint8Array(size);
-  const next = new Uint16Array(counts.length);
-  spreadSymbols(counts, bits, symbols, next);
-  for (let state = 0; state < size; state++) {
-    const symbol = symbols[state] as number;
-    const nth = next[symbol] as number;
-    next[symbol] = nth + 1;
-    const width = bits - (31 - Math.clz32(nth));
-    table[2 * state] = (nth << width) - size | (extras[symbol] as number) << 16 | width << 24;
-    table[2 * state + 1] = bases[symbol] as number;
-  }
+  new Int16Array(memory.buffer, zstdNotes.counts, counts.length).set(counts);
+  code.stateTable(counts.length, bits, table, valuesAt(sequenceTableNames.indexOf(name)));
 }
 
 /** Writes a table of one state, which always says the same symbol. */
-export function writeSingleSymbol(table: Uint32Array, code: SequenceCode, symbol: number): void {
-  table[0] = (code.extras[symbol] ?? 0) << 16;
-  table[1] = code.bases[symbol] ?? 0;
+export function writeSingleSymbol(
+  { memory }: TableMaker,
+  name: SequenceTableName,
+  table: number,
+  symbol: number,
+): void {
+  const from = valuesAt(sequenceTableNames.indexOf(name)) + 8 * symbol;
+  new Uint8Array(memory.buffer).copyWithin(table, from, from + 8);
 }
 
 /** What reading a Huffman tree gives. */
@@ -177,99 +166,39 @@ export interface HuffmanTree {
 }
 
 /** Reads a Huffman tree's description (section 4.2.1) and writes its table. */
-export function readHuffmanTree(input: TableInput, table: Uint16Array): HuffmanTree {
+export function readHuffmanTree(maker: TableMaker, input: TableInput, table: number): HuffmanTree {
   const { bytes, at: start, end } = input;
+  const { code, memory, inputAt } = maker;
   const fail = (problem: string): never => {
     throw new FormatError({ structure, field: "Huffman tree", offset: start }, problem);
   };
   if (start >= end) fail("needs 1 byte, the section ends");
   const head = bytes[start] ?? 0;
-  const count = head - 127;
-  const size = head < 128 ? head : (count + 1) >> 1;
+  const isPacked = head < 128;
+  const size = isPacked ? head : (head - 126) >> 1;
   const at = start + 1 + size;
   if (at > end) fail(`needs ${size} bytes, the section ends`);
-  const weights = head < 128
-    ? packedWeights({ bytes, at: start + 1, end: at })
-    : Array.from({ length: count }, (_, i) => {
+  let count = head - 127;
+  if (isPacked) {
+    const { counts, bits, at: packedAt } = readDistribution(
+      { bytes, at: start + 1, end: at },
+      6,
+      256,
+    );
+    new Int16Array(memory.buffer, zstdNotes.counts, counts.length).set(counts);
+    code.stateTable(counts.length, bits, zstdNotes.weightTable, zstdNotes.nothing);
+    count = code.unpackWeights(inputAt + packedAt, inputAt + at, bits);
+    if (count < 0) fail("needs up to 255 weights that end with their bits");
+  } else {
+    const weights = new Uint8Array(memory.buffer, zstdNotes.weights, count);
+    for (let i = 0; i < count; i++) {
       const pair = bytes[start + 1 + (i >> 1)] ?? 0;
-      return i % 2 === 0 ? pair >> 4 : pair & 15;
-    });
-
-  // The last symbol's weight is what makes the sum a power of two.
-  let sum = 0;
-  for (const weight of weights) if (weight > 0) sum += 1 << (weight - 1);
-  if (sum === 0) fail("needs a weight that is not 0");
-  const bits = 32 - Math.clz32(sum);
-  const left = (1 << bits) - sum;
-  if (bits > 11 || (left & (left - 1)) !== 0) {
-    fail(`needs weights that make a tree of up to 11 levels, found a sum of ${sum}`);
-  }
-  weights.push(32 - Math.clz32(left));
-  const slots = new Uint16Array(14);
-  for (const weight of weights) if (weight > 0) slots[weight + 1] = (slots[weight + 1] ?? 0) + 1;
-  for (let weight = 2; weight <= bits + 1; weight++) {
-    slots[weight] = (slots[weight - 1] ?? 0) + ((slots[weight] ?? 0) << (weight - 2));
-  }
-  const slot = slots[bits + 1];
-  for (let symbol = 0; symbol < weights.length; symbol++) {
-    const weight = weights[symbol] as number;
-    if (weight === 0 || weight > bits) continue;
-    const first = slots[weight] as number;
-    const last = slots[weight] = first + (1 << (weight - 1));
-    const entry = bits + 1 - weight | symbol << 8;
-    for (let i = first; i < last; i++) table[i] = entry;
-  }
-  if (slot !== 1 << bits) fail("needs weights that make a whole tree");
-  return { bits, at };
-}
-
-/** Weights packed by FSE, with two states that take turns. */
-function packedWeights(input: TableInput): number[] {
-  const { bytes, end } = input;
-  const { counts, bits, at } = readDistribution(input, 6, 256);
-  const size = 1 << bits;
-  const symbols = new Uint8Array(size);
-  const next = new Uint16Array(counts.length);
-  spreadSymbols(counts, bits, symbols, next);
-  const widths = new Uint8Array(size);
-  const bases = new Uint8Array(size);
-  for (let state = 0; state < size; state++) {
-    const symbol = symbols[state] as number;
-    const nth = next[symbol] as number;
-    next[symbol] = nth + 1;
-    const width = widths[state] = bits - (31 - Math.clz32(nth));
-    bases[state] = (nth << width) - size;
-  }
-  const fail = (problem: string): never => {
-    throw new FormatError({ structure, field: "Huffman tree", offset: at }, problem);
-  };
-  const last = bytes[end - 1] ?? 0;
-  if (at >= end || last === 0) fail("needs bits that end in a 1");
-  let left = (end - at) * 8 - (Math.clz32(last) - 24) - 1;
-  const take = (count: number): number => {
-    left -= count;
-    // Up to six bits, from two bytes; before the first one there are zeros.
-    if (left < 0) return ((bytes[at] ?? 0) << -left) & ((1 << count) - 1);
-    const first = at + (left >> 3);
-    const pair = (bytes[first] ?? 0) | (first + 1 < end ? (bytes[first + 1] ?? 0) << 8 : 0);
-    return pair >> (left & 7) & ((1 << count) - 1);
-  };
-  const weights: number[] = [];
-  let one = take(bits);
-  let other = take(bits);
-  if (left < 0) fail("needs bits for two states");
-  for (;;) {
-    if (weights.length > 253) fail("needs up to 255 weights, found more");
-    weights.push(symbols[one] ?? 0);
-    one = (bases[one] ?? 0) + take(widths[one] ?? 0);
-    if (left < 0) {
-      weights.push(symbols[other] ?? 0);
-      return weights;
+      weights[i] = i % 2 === 0 ? pair >> 4 : pair & 15;
     }
-    const turn = one;
-    one = other;
-    other = turn;
   }
+  const bits = code.huffmanTable(count, table);
+  if (bits < 0) fail("needs weights that make a tree of up to 11 levels");
+  return { bits, at };
 }
 
 const powers = (from: number, to: number): number[] =>
@@ -279,10 +208,12 @@ const range = (from: number, to: number): number[] =>
 const repeat = (value: number, times: number): number[] =>
   Array.from({ length: times }, () => value);
 
+/** The tables of a sequence's three codes, in the order in which a block has them. */
+export const sequenceTableNames = ["literalLengths", "offsets", "matchLengths"] as const;
+/** One of them. */
+export type SequenceTableName = typeof sequenceTableNames[number];
 /** The three codes of a sequence, by the names of the tables. */
-export type SequenceCodes = Readonly<
-  Record<"literalLengths" | "offsets" | "matchLengths", SequenceCode>
->;
+export type SequenceCodes = Readonly<Record<SequenceTableName, SequenceCode>>;
 
 /** Makes the description of the three codes (section 3.1.1.3.2). */
 export function sequenceCodes(): SequenceCodes {

@@ -28,8 +28,12 @@ import {
   readHuffmanTree,
   type SequenceCodes,
   sequenceCodes,
-  writeSequenceTable,
+  type SequenceTableName,
+  sequenceTableNames,
+  type TableMaker,
   writeSingleSymbol,
+  writeStateTable,
+  writeValues,
 } from "./_zstd_tables.ts";
 import { type Bounds, checkFailed } from "./_decoder.ts";
 import type { Decompressed } from "./decompress.ts";
@@ -62,9 +66,6 @@ interface FrameHeader {
   readonly hasChecksum: boolean;
 }
 
-const tableNames = ["literalLengths", "offsets", "matchLengths"] as const;
-type TableName = typeof tableNames[number];
-
 class ZstdReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -73,12 +74,13 @@ class ZstdReader {
   readonly #checks: Checks;
   readonly #bounds: Bounds;
   readonly #codes: SequenceCodes = sequenceCodes();
+  readonly #maker: TableMaker;
   #at = 0;
   #out: number;
   readonly #met = new Set<string>();
   readonly #parameters: Record<string, string | number> = {};
   /** Bits of the frame's last tables, for blocks that use them again; -1 none yet. */
-  readonly #bits: Record<TableName, number> = {
+  readonly #bits: Record<SequenceTableName, number> = {
     literalLengths: -1,
     offsets: -1,
     matchLengths: -1,
@@ -99,6 +101,8 @@ class ZstdReader {
     this.#checks = checks;
     this.#bounds = bounds;
     this.#out = arena.outputAt;
+    this.#maker = { code, memory: arena.memory, inputAt: arena.inputAt };
+    writeValues(this.#maker, this.#codes);
   }
 
   read(): Decompressed {
@@ -327,8 +331,8 @@ class ZstdReader {
     if (isTreeless) {
       if (this.#huffmanBits < 0) this.#fail("literals", at, "needs a tree of an earlier block");
     } else {
-      const table = new Uint16Array(this.#arena.memory.buffer, zstdTables.huffman, 2048);
-      const tree = readHuffmanTree({ bytes: this.#bytes, at, end }, table);
+      const input = { bytes: this.#bytes, at, end };
+      const tree = readHuffmanTree(this.#maker, input, zstdTables.huffman);
       this.#huffmanBits = tree.bits;
       at = tree.at;
     }
@@ -391,17 +395,19 @@ class ZstdReader {
     if (modes & 3) {
       this.#fail("sequences", start, `needs reserved bits of 0, found ${hex(modes, 2)}`);
     }
-    tableNames.forEach((name, i) => this.#sequenceTable(name, modes >> (6 - 2 * i) & 3, end));
+    sequenceTableNames.forEach((name, i) =>
+      this.#sequenceTable(name, modes >> (6 - 2 * i) & 3, end)
+    );
   }
 
-  #sequenceTable(name: TableName, mode: number, end: number): void {
+  #sequenceTable(name: SequenceTableName, mode: number, end: number): void {
     const code = this.#codes[name];
-    const words = 2 << code.mostBits;
-    const table = new Uint32Array(this.#arena.memory.buffer, zstdTables[name], words);
+    const table = zstdTables[name];
+    const maker = this.#maker;
     const at = this.#at;
     switch (mode) {
       case 0:
-        writeSequenceTable(table, code, code.predefined, code.predefinedBits);
+        writeStateTable(maker, name, table, code.predefined, code.predefinedBits);
         this.#bits[name] = code.predefinedBits;
         break;
       case 1: {
@@ -410,7 +416,7 @@ class ZstdReader {
         if (symbol >= code.bases.length) {
           this.#fail("sequences", at, `needs a ${code.name} code, found ${symbol}`);
         }
-        writeSingleSymbol(table, code, symbol);
+        writeSingleSymbol(maker, name, table, symbol);
         this.#bits[name] = 0;
         this.#at++;
         break;
@@ -422,7 +428,7 @@ class ZstdReader {
           code.mostBits,
           code.bases.length,
         );
-        writeSequenceTable(table, code, counts, bits);
+        writeStateTable(maker, name, table, counts, bits);
         this.#bits[name] = bits;
         this.#at = next;
         break;
