@@ -12,7 +12,7 @@
  */
 
 import { hex } from "./errors.ts";
-import type { Decoded, Structure } from "./layout.ts";
+import { bitNames, type Decoded, type Structure } from "./layout.ts";
 
 /** "MZ". */
 export const MZ = 0x5a4d;
@@ -129,6 +129,15 @@ export const sectionCharacteristics = {
   30: "MEM_READ",
   31: "MEM_WRITE",
 } as const;
+
+/** A section's Characteristics by name, its alignment with the rest. */
+export function showCharacteristics(flags: number): string {
+  const names = bitNames(flags & ~0x00f0_0000, sectionCharacteristics);
+  const align = flags >>> 20 & 15;
+  // 1 stands for 1 byte, 14 for 8192.
+  if (align !== 0) names.push(`ALIGN_${2 ** (align - 1)}BYTES`);
+  return names.join(" ");
+}
 
 /** The data directories by index. */
 export const directoryNames = [
@@ -308,7 +317,12 @@ export const sectionHeader = {
     PointerToLinenumbers: { at: 0x1c, type: "u32", doc: "0 in images." },
     NumberOfRelocations: { at: 0x20, type: "u16", doc: "0 in images." },
     NumberOfLinenumbers: { at: 0x22, type: "u16", doc: "0 in images." },
-    Characteristics: { at: 0x24, type: "u32", doc: "Flags.", bits: sectionCharacteristics },
+    Characteristics: {
+      at: 0x24,
+      type: "u32",
+      doc: "Flags.",
+      show: (n: number): string => showCharacteristics(n),
+    },
   },
 } as const satisfies Structure;
 

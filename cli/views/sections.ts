@@ -28,7 +28,7 @@ import {
   coffHeader,
   optionalHeader32,
   optionalHeader64,
-  sectionCharacteristics,
+  showCharacteristics,
 } from "../../formats/pe_headers.ts";
 import { setupHeader, syssizeBefore204 } from "../../formats/setup_header.ts";
 import { styles } from "../ui/style.ts";
@@ -327,7 +327,7 @@ export const sections: Readonly<Record<string, SectionView>> = {
           hex(s.size),
           hex(s.virtualAddress),
           hex(s.virtualSize),
-          bitNames(s.characteristics, sectionCharacteristics).join(" "),
+          showCharacteristics(s.characteristics),
         ]),
         { indent: 2 },
       ));

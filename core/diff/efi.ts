@@ -7,14 +7,14 @@
 
 import { crc32 } from "../../formats/crc32.ts";
 import { hex } from "../../formats/errors.ts";
-import { type AnyRecord, bitNames, walk } from "../../formats/layout.ts";
+import { type AnyRecord, walk } from "../../formats/layout.ts";
 import type { Pe, PeSection } from "../../formats/pe.ts";
 import {
   coffHeader,
   machines,
   optionalHeader32,
   optionalHeader64,
-  sectionCharacteristics,
+  showCharacteristics,
 } from "../../formats/pe_headers.ts";
 
 import type { SbatRow } from "../../formats/sbat.ts";
@@ -130,11 +130,9 @@ function* comparePeSections(a: Pe, b: Pe): Generator<Change> {
 function sectionSide(section: PeSection | undefined): Side | undefined {
   if (!section) return undefined;
   const { virtualAddress, virtualSize, size, characteristics } = section;
-  const flags = bitNames(characteristics, sectionCharacteristics)
-    .map((name) => name.replace(/^IMAGE_SCN_/, ""));
   return side(
     { virtual_address: virtualAddress, virtual_size: virtualSize, size, characteristics },
-    `${hex(virtualAddress)}, ${byteCount(virtualSize)} ${flags.join(" ")}`,
+    `${hex(virtualAddress)}, ${byteCount(virtualSize)} ${showCharacteristics(characteristics)}`,
   );
 }
 
