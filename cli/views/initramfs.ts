@@ -127,11 +127,16 @@ function printSegment(terminal: Terminal, segment: Segment, base: number, most: 
       ? `${rdev.major},${rdev.minor}`
       : grouped(Math.max(size, contents.size)),
     new Date(mtime * 1000).toISOString().slice(0, 16).replace("T", " "),
-    printable(name) + (target === undefined ? "" : ` -> ${printable(target)}`),
+    pathOf(name) + (target === undefined ? "" : ` -> ${pathOf(target)}`),
   ]);
   terminal.out(table(terminal, [{}, {}, { align: "right" }, {}, {}], rows, { indent: 4 }));
   const more = members.length - shown.length;
   if (more > 0) terminal.out(`    and ${grouped(more)} more: --initramfs lists them\n`);
+}
+
+/** A path on one line, whatever characters it is made of. */
+function pathOf(name: string): string {
+  return printable(name).replaceAll("\n", "\\n").replaceAll("\t", "\\t");
 }
 
 /** One line an update: which processors it is for, its revision and its day. */
