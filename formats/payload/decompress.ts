@@ -6,8 +6,8 @@
  * stream is left alone and counted by {@link Decompressed.consumed}; damage is
  * one {@link FormatError}, with offsets counted from the start of the input.
  *
- * A decoder is loaded when one is needed. They are WebAssembly made by our own
- * assembler, and run wherever WebAssembly with vectors does.
+ * A decoder is loaded when one is needed. All but bzip2 are WebAssembly made by
+ * our own assembler, and run wherever WebAssembly with vectors does.
  *
  * @module
  */
