@@ -11,11 +11,14 @@
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bootinfo } from "./program.ts";
-import { exit } from "./ui/exit.ts";
+import { type Command, command } from "./ui/command.ts";
+import { UsageError } from "./ui/errors.ts";
+import { exit, showExitCodes } from "./ui/exit.ts";
 import { runProgram } from "./ui/main.ts";
 import { styles } from "./ui/style.ts";
 import { DenoTerminal, MemoryTerminal, type Terminal } from "./ui/terminal.ts";
 import { wrap } from "./ui/text.ts";
+import { oneOf } from "./ui/values.ts";
 
 /** An image and how the demo came by it. */
 export interface Choice {
@@ -69,10 +72,15 @@ const machine: Places = {
     }
   },
   async make() {
-    // The builder belongs to the tests and is not published; hence no import by name.
+    // The builder belongs to the tests and is not published; hence no import by name, which
+    // tests/arrows.ts knows of.
     const builder: { bzImage(recipe: object): Uint8Array } = await import(
       new URL("../testdata/bzimage_builder.ts", import.meta.url).href
-    );
+    ).catch((cause) => {
+      throw new UsageError("there is no kernel image here to show", [
+        "Name one, or take a checkout of the repository: what makes a small one is only there.",
+      ], { cause });
+    });
     const path = await Deno.makeTempFile({ prefix: "zeropage-", suffix: ".bzImage" });
     await Deno.writeFile(path, builder.bzImage({ version: "6.12.0-demo (made in testdata/)" }));
     return path;
@@ -245,9 +253,27 @@ async function view(argv: readonly string[], terminal: Terminal, grep?: string):
   return code;
 }
 
+/** The program. */
+export const program: Command = command({
+  name: "demo",
+  doc: "open a real kernel and explain it",
+  usage: "[IMAGE]",
+  examples: ["/boot/vmlinuz"],
+  exitCodes: showExitCodes(["done", "usage", "input", "bug"]),
+  arguments: [{ name: "image", optional: true }],
+  options: {
+    "Options": {
+      "--color": {
+        value: "when",
+        parse: oneOf("colour choice", ["auto", "always", "never"]),
+        doc: "as bootinfo's",
+      },
+      "--debug": { hidden: true, doc: "stack traces" },
+      "--help": { short: "-h", ends: "help", doc: "this text" },
+    },
+  },
+}, async (terminal, [image]) => await demo(terminal, await choose(image, terminal)));
+
 if (import.meta.main) {
-  const terminal = new DenoTerminal();
-  const code = await demo(terminal, await choose(Deno.args[0], terminal));
-  terminal.flush();
-  Deno.exit(code);
+  Deno.exit(await runProgram(program, Deno.args, new DenoTerminal()));
 }

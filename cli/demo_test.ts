@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { bzImage } from "../testdata/bzimage_builder.ts";
-import { choose, demo, type Places } from "./demo.ts";
+import { choose, demo, type Places, program } from "./demo.ts";
+import { UsageError } from "./ui/errors.ts";
+import { runProgram } from "./ui/main.ts";
 import { MemoryTerminal } from "./ui/terminal.ts";
 
 /** A machine with these files, by path below its root. */
@@ -81,6 +83,23 @@ Deno.test("the demo says why it took the image and shows every view of it", () =
       if (!/^[ $]|\//.test(line)) assert.ok(line.length <= 80, line);
     }
   }));
+
+Deno.test("where nothing is found and nothing can be made, the demo says so", () =>
+  onMachine([], async (places) => {
+    const make = () => Promise.reject(new UsageError("there is no kernel image here to show"));
+    await assert.rejects(
+      choose(undefined, new MemoryTerminal(), { ...places, make }),
+      UsageError,
+    );
+  }));
+
+Deno.test("the demo is a command like others: it has help, and refuses what it does not know", async () => {
+  const terminal = new MemoryTerminal();
+  assert.equal(await runProgram(program, ["--help"], terminal), 0);
+  assert.match(terminal.stdout, /^demo: /);
+  assert.equal(await runProgram(program, ["--colour", "never"], terminal), 2);
+  assert.equal(terminal.stderr, 'demo: unknown option "--colour"\n  Did you mean "--color"?\n');
+});
 
 Deno.test("the demo ends with the code of a view that does not work", async () => {
   const terminal = new MemoryTerminal();

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import {
   arrows,
+  computed,
+  computedImports,
   eagerImports,
   hostMentions,
   type Import,
@@ -31,6 +33,24 @@ Deno.test("every file lies in a part the layout knows", () => {
 
 Deno.test("nothing in the library names Deno, node or a process", () => {
   assert.deepEqual(code.flatMap((path) => hostMentions(path, read(path))), []);
+});
+
+Deno.test("imports that are put together when they run are those declared, of files that exist", () => {
+  const found = code.flatMap((path) => computedImports(path, read(path)));
+  assert.deepEqual(found.map((line) => line.replace(/:\d+$/, "")), Object.keys(computed));
+  for (const { to } of Object.values(computed)) assert.ok(code.includes(to), to);
+});
+
+Deno.test("computedImports() tells a text from what is worked out", () => {
+  const guilty = ["import(name)", "await import(\n  new URL(`./x.ts`, import.meta.url).href\n)"];
+  for (const line of guilty) assert.equal(computedImports("cli/a.ts", line).length, 1, line);
+  const innocent = [
+    'import("./x.ts")',
+    "// import(x)",
+    'typeof import("./x.ts")',
+    "import.meta.url",
+  ];
+  for (const line of innocent) assert.deepEqual(computedImports("cli/a.ts", line), [], line);
 });
 
 Deno.test("a command loads at start only what it needs", () => {
