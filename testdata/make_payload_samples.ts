@@ -55,8 +55,7 @@ for (const [format, names, made] of recipes) {
     const { stdout, success } = await new Deno.Command("sh", { args: ["-c", command], cwd: folder }).output();
     if (!success) throw new Error(command);
     const base64 = btoa(String.fromCharCode(...stdout));
-    const lines = base64.replace(/.{1,96}/g, (line) => `      "${line}",\n`);
-    rows.push(`  {\n    format: "${format}",\n    content: "${name}",\n    made: ${JSON.stringify(made)},\n    base64: [\n${lines}    ],\n  },\n`);
+    rows.push(`  {\n    format: "${format}",\n    content: "${name}",\n    made: ${JSON.stringify(made)},\n    base64:\n      "${base64}",\n  },\n`);
   }
 }
 Deno.writeTextFileSync(
@@ -80,7 +79,7 @@ export interface PayloadSample {
   /** How it was made. */
   readonly made: string;
   /** The bytes. */
-  readonly base64: readonly string[];
+  readonly base64: string;
 }
 
 /** All samples. */

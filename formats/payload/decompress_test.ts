@@ -6,7 +6,7 @@ import { type Compression, recogniseCompression } from "./compression.ts";
 import { decompress, type Decompressed, type DecompressOptions } from "./decompress.ts";
 
 const packed = (sample: PayloadSample): Uint8Array =>
-  Uint8Array.from(atob(sample.base64.join("")), (c) => c.charCodeAt(0));
+  Uint8Array.from(atob(sample.base64), (c) => c.charCodeAt(0));
 
 const unpacked = (sample: PayloadSample): Uint8Array => {
   const make = contents[sample.content];
