@@ -138,7 +138,11 @@ export type InfoOptions = OptionsOf<typeof infoTable>;
 /** `bootinfo`, and `zeropage info`. */
 export const bootinfo: Command = command(infoTable, async (terminal, [images], options) => {
   // A kernel takes as long to read as the modules that look at it take to load.
-  const read = readAhead(images[0]);
+  // What stays closed is not even read, unless it is to be taken out as it is.
+  const skip = options.payload || options.extract
+    ? undefined
+    : (await import("../core/closed_payload.ts")).closedSpan;
+  const read = readAhead(images[0], skip);
   const { info } = await import("./info.ts");
   return await info(terminal, images, options, read);
 });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Span } from "../../core/closed_payload.ts";
 import { FormatError } from "../../formats/errors.ts";
 import { CommandError, InputError, UsageError } from "./errors.ts";
 import type { Terminal } from "./terminal.ts";
@@ -22,6 +23,7 @@ export interface Input {
  * Reads a whole file, or standard input for "-".
  *
  * @param stdin The stream behind "-", by default the process's; it can be read once.
+ * @param skip What need not be read; zeros take its place.
  * @throws {InputError} If there is no such file, it is a directory or a device,
  *   or may not be read.
  * @throws {UsageError} If "-" is asked for a second time.
@@ -29,6 +31,7 @@ export interface Input {
 export async function readInput(
   path: string,
   stdin?: ReadableStream<Uint8Array>,
+  skip?: Skip,
 ): Promise<Input> {
   // Asked for only here: merely to have the stream at hand costs 10 ms.
   if (path === "-") return { path, bytes: await readStream(stdin ?? Deno.stdin.readable) };
@@ -42,7 +45,7 @@ export async function readInput(
       ]);
     }
     if (stat.isDirectory) throw new InputError(path, "is a directory");
-    return { path, bytes: await readFile(path, stat.isFile ? stat.size : 0) };
+    return { path, bytes: await readFile(path, stat.isFile ? stat.size : 0, skip) };
   } catch (error) {
     throw fileError(path, error, "read");
   }
@@ -54,22 +57,32 @@ export async function readInput(
  *
  * @param size What the system says of its size; 0 where it does not know.
  */
-async function readFile(path: string, size: number): Promise<Uint8Array> {
+async function readFile(path: string, size: number, skip?: Skip): Promise<Uint8Array> {
   if (size === 0) return await Deno.readFile(path);
   using file = Deno.openSync(path);
   const bytes = new Uint8Array(size);
-  let done = 0;
+  let done = file.readSync(bytes.subarray(0, headSize)) ?? 0;
+  const span = skip?.(bytes.subarray(0, done), size);
   while (done < size) {
-    const read = await file.read(bytes.subarray(done));
+    if (span && done >= span.start && done < span.end) {
+      done = file.seekSync(span.end, Deno.SeekMode.Start);
+    }
+    const part = bytes.subarray(done, span && done < span.start ? span.start : size);
+    // A short read is over before another thread would have begun it.
+    const read = span ? file.readSync(part) : await file.read(part);
     if (read === null) break;
     done += read;
   }
   // It grew, or the size was a guess, as in /sys.
-  if (done === size && await file.read(new Uint8Array(1)) !== null) {
-    return await Deno.readFile(path);
-  }
+  if (done === size && file.readSync(new Uint8Array(1)) !== null) return await Deno.readFile(path);
   return done < size ? bytes.slice(0, done) : bytes;
 }
+
+/** What is read at once, to tell by it what to skip, in bytes. */
+const headSize = 1 << 16;
+
+/** Tells by the head of a file, and its size, what of it need not be read. */
+export type Skip = (head: Uint8Array, size: number) => Span | undefined;
 
 /** Reads files, as {@link readInput} does. */
 export type Reader = (path: string) => Promise<Input>;
@@ -81,16 +94,17 @@ export type Reader = (path: string) => Promise<Input>;
  * @returns A reader that has this file's bytes sooner; whatever went wrong with
  *   it is told to who asks for it, and only then.
  */
-export function readAhead(path: string | undefined): Reader {
+export function readAhead(path: string | undefined, skip?: Skip): Reader {
+  const read = (path: string) => readInput(path, undefined, skip);
   // Nobody may ever ask for standard input, and what was read of it is gone.
-  if (path === undefined || path === "-") return readInput;
-  let ahead: Promise<Input> | undefined = readInput(path);
+  if (path === undefined || path === "-") return read;
+  let ahead: Promise<Input> | undefined = read(path);
   ahead.catch(() => {});
   return (wanted) => {
     const first = wanted === path ? ahead : undefined;
     // Let go, so that the bytes of many files do not add up.
     if (first) ahead = undefined;
-    return first ?? readInput(wanted);
+    return first ?? read(wanted);
   };
 }
 

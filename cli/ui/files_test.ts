@@ -53,7 +53,29 @@ Deno.test("readAhead() reads as readInput() does, and tells of trouble only who 
     const missing = readAhead(`${folder}/missing`);
     assert.deepEqual(await missing(path), { path, bytes: bytes("two") });
     await assert.rejects(missing(`${folder}/missing`), InputError);
-    assert.equal(readAhead("-"), readInput);
+  }));
+
+Deno.test("readInput() puts zeros where it need not read, and reads all else", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/a`;
+    const file = Uint8Array.from({ length: 300_000 }, (_, i) => i % 251 + 1);
+    await Deno.writeFile(path, file);
+    for (
+      const [start, end] of [[70_000, 200_000], [1000, 200_000], [0, 300_000], [5, 6]] as const
+    ) {
+      const seen: number[] = [];
+      const { bytes } = await readInput(path, undefined, (head, size) => {
+        seen.push(head.length, size);
+        return { start, end };
+      });
+      assert.deepEqual(seen, [65536, 300_000]);
+      // What was read before it was known that it is not needed stays.
+      const from = Math.max(start, 65536);
+      const expected = file.slice();
+      if (end > from) expected.fill(0, from, end);
+      assert.deepEqual(bytes, expected);
+    }
+    assert.deepEqual((await readInput(path, undefined, () => undefined)).bytes, file);
   }));
 
 Deno.test("readInput() says that standard input can be read only once", async () => {
