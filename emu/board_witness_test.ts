@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { answers } from "../testdata/board/answers.ts";
-import { scripts, type Step, stepsOf } from "../testdata/board/scripts.ts";
+import { scripts } from "../testdata/board/scripts.ts";
+import { type Step, stepsOf } from "../testdata/board/steps.ts";
 import { Board } from "./board.ts";
 
 /** Does a step, and gives what was read; 0 where nothing was. */

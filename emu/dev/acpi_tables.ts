@@ -210,7 +210,7 @@ function dsdtCode({ pci, i8042 }: AcpiOptions): number[] {
   const onBoard = [...serial, ...clock, ...(i8042 === true ? keyboard : [])];
   return [
     ...name("_S5_", packageOf([integer(sleepTypeOff), integer(sleepTypeOff), [0], [0]])),
-    ...scope("\\_SB_", pci === true ? device("PCI0", [...pciRoot(), ...onBoard]) : onBoard),
+    ...scope("_SB_", pci === true ? device("PCI0", [...pciRoot(), ...onBoard]) : onBoard),
   ];
 }
 
@@ -223,7 +223,6 @@ function pciRoot(): number[] {
   });
   return [
     ...name("_HID", eisaId("PNP0A03")),
-    ...name("_ADR", integer(0)),
     ...name("_UID", integer(0)),
     ...name(
       "_CRS",

@@ -125,6 +125,7 @@ export class LocalApic implements Device {
       tmr: new Uint32Array(8),
       lint: [false, false],
     };
+    this.#maskVectors();
     this.#map();
   }
 
@@ -145,7 +146,7 @@ export class LocalApic implements Device {
   init(): void {
     const r = this.#r;
     Object.assign(r, initial(r.id));
-    r.lvt.fill(masked);
+    this.#maskVectors();
     for (const set of [r.irr, r.isr, r.tmr]) set.fill(0);
     this.#timer.stop();
   }
@@ -325,6 +326,17 @@ export class LocalApic implements Device {
       },
     };
     this.#unmap = this.#bus.addWindow(page);
+  }
+
+  /**
+   * All masked, but for the way of the PC's interrupt controllers to the boot
+   * processor: firmware opens it before it starts anybody ("virtual wire mode",
+   * MultiProcessor specification 1.4, 3.6.2.2), and a kernel that knows no APIC
+   * would never hear of an interrupt otherwise.
+   */
+  #maskVectors(): void {
+    this.#r.lvt.fill(masked);
+    if (this.#options.id === 0) this.#r.lvt[lvt.lint0] = delivery.external << 8;
   }
 
   #fail(what: number): void {

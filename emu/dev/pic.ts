@@ -178,7 +178,8 @@ function newChip(elcrMask: number): Chip {
   return {
     irr: 0,
     isr: 0,
-    imr: 0,
+    // The data sheet leaves it open before ICW1; firmware leaves it so.
+    imr: 0xff,
     lines: 0,
     elcr: 0,
     elcrMask,
@@ -232,6 +233,7 @@ function begin(chip: Chip, value: number): void {
   Object.assign(chip, newChip(elcrMask), {
     lines,
     elcr,
+    imr: 0,
     expects: 2,
     single: (value & 0x02) !== 0,
     hasIcw4: (value & 0x01) !== 0,

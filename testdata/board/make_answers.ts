@@ -9,7 +9,8 @@
  * at the same times.
  */
 
-import { scripts, type Step, stepsOf } from "./scripts.ts";
+import { scripts } from "./scripts.ts";
+import { type Step, stepsOf } from "./steps.ts";
 
 /**
  * The ROM's code, loaded at 0xffff0000.
