@@ -102,9 +102,9 @@ export async function inspect(
     ? attempt(complaints, "pe", () => decodePe(bytes, { checksum: opened }))
     : undefined;
   const uki = pe && await ukiOf(bytes, pe, complaints);
-  const { certificates, digests } = pe
+  const { certificates, checked } = pe
     ? await signaturesOf(bytes, pe, opened, complaints)
-    : { certificates: undefined, digests: [] };
+    : { certificates: undefined, checked: undefined };
   const sbat = pe && await sbatOf(bytes, pe);
   const recognition = await recogniseFile(bytes, uki !== undefined);
   const linux = uki?.sections.find(({ name }) => name === ".linux");
@@ -117,11 +117,6 @@ export async function inspect(
     )
     : undefined;
 
-  for (const { status, offset, text } of digests) {
-    if (status === "changed") {
-      complaints.push({ severity: "error", offset, rule: "signature", message: `image: ${text}` });
-    }
-  }
   const found = [pe, certificates, uki].map((part) => part?.complaints ?? []);
   found.push(boot ? judgeBootImage(boot) : recognition.complaints ?? []);
   // One by one: 65,535 sections can have more to complain of than a call takes arguments.
@@ -151,6 +146,12 @@ export async function inspect(
   if (recognition.kind === "zero page" && bytes.length >= 4096) {
     const { auditZeroPage } = await import("./zero_page_audit.ts");
     complaints.push(...auditZeroPage(bytes.subarray(0, 4096)));
+  }
+  const digests = await checked ?? [];
+  for (const { status, offset, text } of digests) {
+    if (status === "changed") {
+      complaints.push({ severity: "error", offset, rule: "signature", message: `image: ${text}` });
+    }
   }
   const ordered = complaints
     .map((complaint) => ({ ...complaint, message: oneLine(complaint.message) }))
@@ -195,18 +196,21 @@ async function ukiOf(
   return attempt(complaints, "uki", () => decodeUki(bytes, pe));
 }
 
-/** The signatures, and whether the image is what was signed. */
+/**
+ * The signatures, and whether the image is what was signed: a promise, since
+ * others work that out (Web Crypto) while we unpack the kernel.
+ */
 async function signaturesOf(
   bytes: Uint8Array,
   pe: Pe,
   sums: boolean,
   complaints: Complaint[],
-): Promise<Pick<Inspection, "certificates" | "digests">> {
-  if (!pe.directories["certificate"]?.size) return { digests: [] };
+): Promise<{ certificates?: CertificateTable; checked?: Promise<DigestVerdict[]> }> {
+  if (!pe.directories["certificate"]?.size) return {};
   const { checkDigests, decodeCertificates } = await import("../formats/certificate.ts");
   const certificates = attempt(complaints, "certificate", () => decodeCertificates(bytes, pe));
-  if (!certificates) return { digests: [] };
-  return { certificates, digests: sums ? await checkDigests(bytes, pe, certificates) : [] };
+  if (!certificates) return {};
+  return { certificates, ...(sums && { checked: checkDigests(bytes, pe, certificates) }) };
 }
 
 /** The rows of the `.sbat` section, if there is one. */

@@ -91,7 +91,7 @@ export async function openKernel(
   const relocations = elf && source.isPayload && unpacked && elfEnd < bytes.length
     ? readRelocations(bytes, elfEnd, elf, offset, complaints)
     : undefined;
-  const banner: Banner | undefined = findBanner(bytes);
+  const banner = bannerOf(bytes, elf);
 
   const configText = once(async () => {
     const { readIkconfig } = await import("../formats/ikconfig.ts");
@@ -140,6 +140,14 @@ export async function openKernel(
       return found.found ? undefined : found.reason;
     },
   };
+}
+
+/** The banner: in .rodata, where the kernel keeps it, or wherever it is. */
+function bannerOf(bytes: Uint8Array, elf: Elf | undefined): Banner | undefined {
+  const rodata = elf && sectionBytes(bytes, elf, ".rodata");
+  const found = rodata && findBanner(rodata);
+  if (!found) return findBanner(bytes);
+  return { ...found, offset: found.offset + rodata.byteOffset - bytes.byteOffset };
 }
 
 function readElf(
