@@ -221,3 +221,30 @@ Deno.test("a PCI function's level-triggered interrupt asks until it is quiet", (
   board.bus.write(0xfee0_00b0, 0, 4);
   assert.equal(board.hasInterrupt, false);
 });
+
+Deno.test("PCI functions placed over each other answer alike before and after a snapshot", () => {
+  const range = (value: number) => ({ read: () => value, write: () => {} });
+  const functions = [3, 4].map((device) => ({
+    device,
+    vendorId: 0x1af4,
+    deviceId: 0x1000 + device,
+    classCode: 0xff_0000,
+    bars: [{ kind: "ports", size: 16, range: range(device) }, {
+      kind: "memory",
+      size: 4096,
+      range: range(device),
+    }],
+  } as const));
+  const board = new Board({ pci: functions });
+  for (const device of [4, 3]) {
+    for (const [register, value] of [[0x10, 0xc000], [0x14, 0xe000_0000], [0x04, 3]] as const) {
+      board.bus.out(0xcf8, 0x8000_0000 | device << 11 | register, 4);
+      board.bus.out(0xcfc, value, 4);
+    }
+  }
+  const answers = ({ bus }: Board) => [bus.in(0xc000, 1), bus.read(0xe000_0000, 1)];
+  const resumed = new Board({ pci: functions });
+  resumed.restore(board.save());
+  assert.deepEqual(answers(board), [4, 3]);
+  assert.deepEqual(answers(resumed), [4, 3]);
+});

@@ -88,16 +88,6 @@ export type AccessLog = (
   time: number,
 ) => void;
 
-/** Guest memory as devices that move data by themselves see it. */
-export interface GuestMemory {
-  /** Bytes of memory, from physical address 0. */
-  readonly size: number;
-  /** Copies from physical memory; what lies beyond memory reads as 0xff. */
-  read(address: number, into: Uint8Array): void;
-  /** Copies to physical memory; what lies beyond memory is lost. */
-  write(address: number, bytes: Uint8Array): void;
-}
-
 /** Ports and memory windows. */
 export class Bus {
   /** Told of every access, if present. */

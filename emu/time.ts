@@ -26,6 +26,8 @@ export class Frequency {
   readonly #ns: number;
 
   /**
+   * A frequency.
+   *
    * @param hz Ticks a second; a whole number, at least 1.
    * @throws {RangeError} Where a tick count could not be worked out exactly.
    */

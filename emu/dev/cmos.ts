@@ -1,7 +1,8 @@
 /**
  * The MC146818 real-time clock and its memory, the PC's "CMOS".
  *
- * Ports 0x70 (index; bit 7 keeps NMIs away) and 0x71 (data). Bytes 0x00 to 0x0d
+ * Ports 0x70 (index; bit 7 would keep NMIs away, had the board a source of them) and
+ * 0x71 (data). Bytes 0x00 to 0x0d
  * are the clock, the rest is memory in which a BIOS notes what the machine has.
  *
  * | register | what it is                                                        |
@@ -82,11 +83,6 @@ export class Cmos implements Device {
   /** Live record. */
   get registers(): State {
     return this.#r;
-  }
-
-  /** Whether the index port keeps non-maskable interrupts away. */
-  get masksNmi(): boolean {
-    return (this.#r.index & 0x80) !== 0;
   }
 
   /** As after power-on, time included: a machine that starts over starts the same. */

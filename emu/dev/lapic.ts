@@ -13,7 +13,8 @@
 
 import type { Bus, Device, Range } from "../bus.ts";
 import type { State } from "../state.ts";
-import { type Clock, Frequency, type Timer } from "../time.ts";
+import type { Clock } from "../time.ts";
+import { ApicTimer, type ApicTimerState } from "./lapic_timer.ts";
 
 /** Delivery modes, as ICR, local vectors and redirection entries write them. */
 export const delivery = {
@@ -63,9 +64,6 @@ const masked = 0x1_0000;
 
 const error = { sendVector: 0x20, receivedVector: 0x40, register: 0x80 } as const;
 
-/** Periods shorter than this fire together: no guest can use them, any could send them. */
-const shortestNs = 1000;
-
 /** IA32_APIC_BASE: where, enabled, boot processor. */
 const defaultBase = 0xfee0_0000;
 const baseEnabled = 0x800;
@@ -76,11 +74,8 @@ export class LocalApic implements Device {
   /** Its name. */
   readonly name: string;
   readonly #bus: Bus;
-  readonly #clock: Clock;
   readonly #options: LocalApicOptions;
-  readonly #frequency: Frequency;
-  readonly #tsc: Frequency;
-  readonly #timer: Timer;
+  readonly #timer: ApicTimer;
   readonly #r: {
     base: number;
     id: number;
@@ -97,12 +92,7 @@ export class LocalApic implements Device {
     irr: Uint32Array;
     isr: Uint32Array;
     tmr: Uint32Array;
-    initialCount: number;
-    divide: number;
-    /** When the count was loaded, in undivided ticks. */
-    start: number;
-    /** IA32_TSC_DEADLINE; 0 when not armed. */
-    deadline: number;
+    timer: ApicTimerState;
     lint: [boolean, boolean];
   };
   #unmap: (() => void) | undefined;
@@ -111,11 +101,15 @@ export class LocalApic implements Device {
   constructor(bus: Bus, clock: Clock, options: LocalApicOptions) {
     this.name = `lapic${options.id}`;
     this.#bus = bus;
-    this.#clock = clock;
     this.#options = options;
-    this.#frequency = new Frequency(options.timerHz ?? 1_000_000_000);
-    this.#tsc = new Frequency(options.tscHz ?? 1_000_000_000);
-    this.#timer = clock.timer(() => this.#expire());
+    this.#timer = new ApicTimer(clock, {
+      hz: options.timerHz ?? 1_000_000_000,
+      tscHz: options.tscHz ?? 1_000_000_000,
+      expired: () => {
+        const entry = this.#r.lvt[lvt.timer] ?? masked;
+        if ((entry & masked) === 0) this.receive(delivery.fixed, entry & 0xff, false);
+      },
+    });
     this.#r = {
       base: (defaultBase | baseEnabled | (options.id === 0 ? baseBoot : 0)) >>> 0,
       ...initial(options.id),
@@ -123,6 +117,7 @@ export class LocalApic implements Device {
       irr: new Uint32Array(8),
       isr: new Uint32Array(8),
       tmr: new Uint32Array(8),
+      timer: this.#timer.state,
       lint: [false, false],
     };
     this.#maskVectors();
@@ -148,7 +143,7 @@ export class LocalApic implements Device {
     Object.assign(r, initial(r.id));
     this.#maskVectors();
     for (const set of [r.irr, r.isr, r.tmr]) set.fill(0);
-    this.#timer.stop();
+    this.#timer.reset();
   }
 
   /** Maps the page where the restored base says. */
@@ -183,15 +178,12 @@ export class LocalApic implements Device {
 
   /** IA32_TSC_DEADLINE; 0 when not armed. */
   get deadline(): number {
-    return this.#r.deadline;
+    return this.#r.timer.deadline;
   }
 
   /** Writes IA32_TSC_DEADLINE; without effect outside deadline mode. */
   setDeadline(tsc: number): void {
-    if (this.#timerMode !== 2) return;
-    this.#r.deadline = tsc;
-    if (tsc === 0) this.#timer.stop();
-    else this.#timer.set(this.#tsc.ns(tsc));
+    this.#timer.setDeadline(tsc);
   }
 
   /** CR8: the upper four bits of the task priority. */
@@ -296,20 +288,6 @@ export class LocalApic implements Device {
     return tpr >> 4 >= served >> 4 ? tpr : served;
   }
 
-  /** 0 once, 1 periodic, 2 deadline, 3 reserved. */
-  get #timerMode(): number {
-    return (this.#r.lvt[lvt.timer] ?? 0) >> 17 & 3;
-  }
-
-  get #divisor(): number {
-    const { divide } = this.#r;
-    return 1 << ((divide >> 1 & 4 | divide & 3) + 1 & 7);
-  }
-
-  get #tick(): number {
-    return this.#frequency.ticks(this.#clock.now);
-  }
-
   #map(): void {
     this.#unmap?.();
     this.#unmap = undefined;
@@ -380,11 +358,11 @@ export class LocalApic implements Device {
       case 0x31:
         return r.icrHigh;
       case 0x38:
-        return r.initialCount;
+        return r.timer.initialCount;
       case 0x39:
-        return this.#currentCount();
+        return this.#timer.count;
       case 0x3e:
-        return r.divide;
+        return r.timer.divide;
       default:
         this.#fail(error.register);
         return 0;
@@ -434,18 +412,11 @@ export class LocalApic implements Device {
         r.icrHigh = (value & 0xff00_0000) >>> 0;
         break;
       case 0x38:
-        if (this.#timerMode === 2) break;
-        r.initialCount = value;
-        r.start = this.#tick;
-        this.#arm();
+        this.#timer.setInitialCount(value);
         break;
-      case 0x3e: {
-        const left = this.#currentCount();
-        r.divide = value & 0x0b;
-        r.start = this.#tick - (r.initialCount - left) * this.#divisor;
-        this.#arm();
+      case 0x3e:
+        this.#timer.setDivide(value);
         break;
-      }
       case 0x03:
       case 0x0a:
       case 0x39:
@@ -457,16 +428,10 @@ export class LocalApic implements Device {
 
   #writeLvt(index: number, value: number): void {
     const r = this.#r;
-    const modeBefore = this.#timerMode;
     const enabled = (r.svr & 0x100) !== 0;
     r.lvt[index] = value & (lvtMask[index] ?? 0) | (enabled ? 0 : masked);
-    if (index === lvt.timer && (this.#timerMode === 2) !== (modeBefore === 2)) {
-      // Changing to or from deadline mode disarms.
-      r.initialCount = 0;
-      r.deadline = 0;
-      this.#timer.stop();
-    } else if (index === lvt.timer && this.#timerMode !== modeBefore) {
-      this.#arm();
+    if (index === lvt.timer) {
+      this.#timer.setMode(value >> 17 & 3);
     } else if (index === lvt.lint0) {
       // A line that is high already asks as soon as its vector is open.
       if (r.lint[0]) {
@@ -517,39 +482,6 @@ export class LocalApic implements Device {
       isLevel: false,
     }, to);
   }
-
-  #currentCount(): number {
-    const { initialCount, start } = this.#r;
-    if (initialCount === 0 || this.#timerMode > 1) return 0;
-    const counted = Math.floor((this.#tick - start) / this.#divisor);
-    if (this.#timerMode === 1) return initialCount - counted % initialCount;
-    return Math.max(0, initialCount - counted);
-  }
-
-  /** Sets the alarm for the next time the count reaches zero. */
-  #arm(): void {
-    const { initialCount, start } = this.#r;
-    if (initialCount === 0 || this.#timerMode > 1) {
-      this.#timer.stop();
-      return;
-    }
-    const period = initialCount * this.#divisor;
-    const passed = Math.floor((this.#tick - start) / period);
-    if (this.#timerMode === 0) {
-      if (passed > 0) this.#timer.stop();
-      else this.#timer.set(this.#frequency.ns(start + period));
-      return;
-    }
-    const together = Math.max(1, Math.ceil(shortestNs / Math.max(1, this.#frequency.ns(period))));
-    this.#timer.set(this.#frequency.ns(start + (passed + together) * period));
-  }
-
-  #expire(): void {
-    this.#r.deadline = 0;
-    const entry = this.#r.lvt[lvt.timer] ?? masked;
-    if ((entry & masked) === 0) this.receive(delivery.fixed, entry & 0xff, false);
-    if (this.#timerMode === 1) this.#arm();
-  }
 }
 
 function initial(id: number) {
@@ -563,10 +495,6 @@ function initial(id: number) {
     errors: 0,
     icr: 0,
     icrHigh: 0,
-    initialCount: 0,
-    divide: 0,
-    start: 0,
-    deadline: 0,
   };
 }
 

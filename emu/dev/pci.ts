@@ -71,7 +71,7 @@ export class PciFunction implements Device {
   readonly #options: PciFunctionOptions;
   readonly #writable = new Uint8Array(256);
   readonly #r = { config: new Uint8Array(256) };
-  readonly #places: { first: number; remove: () => void }[] = [];
+  readonly #places: (() => void)[] = [];
 
   /** The function after power-on: nothing decoded. */
   constructor(bus: Bus, options: PciFunctionOptions) {
@@ -110,12 +110,7 @@ export class PciFunction implements Device {
     for (const { at, bytes, writable } of this.#options.config ?? []) {
       this.#set(at, bytes, writable);
     }
-    this.#place();
-  }
-
-  /** Places what the restored registers say. */
-  restored(): void {
-    this.#place();
+    this.place();
   }
 
   /** A byte of configuration space. */
@@ -130,9 +125,9 @@ export class PciFunction implements Device {
     this.#r.config[at] = before & ~mask | value & mask;
   }
 
-  /** Decodes what command and base addresses now say; called after a write. */
-  settle(): void {
-    this.#place();
+  /** Decodes nothing any more, until {@link PciFunction.place}. */
+  withdraw(): void {
+    for (const remove of this.#places.splice(0)) remove();
   }
 
   /** Whether the function may move data by itself. */
@@ -145,8 +140,9 @@ export class PciFunction implements Device {
     this.#writable.set(writable, at);
   }
 
-  #place(): void {
-    for (const { remove } of this.#places.splice(0)) remove();
+  /** Decodes what command and base addresses now say. */
+  place(): void {
+    this.withdraw();
     const command = this.read(0x04);
     (this.#options.bars ?? []).forEach(({ kind, size, range }, i) => {
       const at = 0x10 + 4 * i;
@@ -156,11 +152,11 @@ export class PciFunction implements Device {
       if (kind === "ports") {
         // While it sizes, a guest writes all ones with decoding on.
         if ((command & 1) === 0 || first < lowestPort || first + size > 0x10000) return;
-        this.#places.push({ first, remove: this.#bus.addPorts({ ...range, first, size }) });
+        this.#places.push(this.#bus.addPorts({ ...range, first, size }));
       } else {
         if ((command & 2) === 0 || first < lowestMemory || first + size >= 0x1_0000_0000) return;
         const remove = this.#bus.addWindow({ ...range, first, size });
-        if (remove !== undefined) this.#places.push({ first, remove });
+        if (remove !== undefined) this.#places.push(remove);
       }
     });
   }
@@ -215,7 +211,7 @@ export class PciHost implements Device {
 
   /** The functions, by device number. */
   get functions(): readonly PciFunction[] {
-    return [...this.#functions.values()];
+    return [...this.#functions.values()].toSorted((a, b) => a.device - b.device);
   }
 
   /** Plugs a function in, in place of what was there. */
@@ -247,10 +243,20 @@ export class PciHost implements Device {
 
   #write(offset: number, value: number, width: Width): void {
     const target = this.#target;
-    for (let i = 0; i < width; i++) {
-      target?.write((this.#r.address & 0xfc) + offset + i, value >>> 8 * i & 0xff);
-    }
-    target?.settle();
+    if (target === undefined) return;
+    const first = (this.#r.address & 0xfc) + offset;
+    for (let i = 0; i < width; i++) target.write(first + i, value >>> 8 * i & 0xff);
+    // Command and base addresses. Everybody is placed anew, by device number, so
+    // that who wins where two overlap is not a matter of who came first.
+    if (first >= 0x28 || (first & 0xfc) === 0) return;
+    for (const pciFunction of this.functions) pciFunction.withdraw();
+    for (const pciFunction of this.functions) pciFunction.place();
+  }
+
+  /** Places what the restored functions say, in the same order. */
+  restored(): void {
+    for (const pciFunction of this.functions) pciFunction.withdraw();
+    for (const pciFunction of this.functions) pciFunction.place();
   }
 }
 
