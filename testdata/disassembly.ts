@@ -33,6 +33,7 @@ const spellings: readonly (readonly [from: RegExp, to: string, why: string])[] =
   [/,p[nt]\b/, "", "hints of old to predict branches"],
   [/\[[er]iz\*\d([+-])/, "[$1", "no index is told as eiz or riz"],
   [/\+[er]iz\*\d/, "", "the same after a base"],
+  [/\bds:\[/, "[", "DS is told where a prefix names it in vain"],
   [/[+-]0x0\]/, "]", "a displacement of zero is told where it is encoded"],
   [/^movabs/, "mov", "a name of its own for addresses and immediates of 64 bits"],
   [/(XMMWORD|OWORD|TBYTE|FWORD) PTR /, "", "words for sizes beyond eight bytes"],
