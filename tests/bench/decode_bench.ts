@@ -1,7 +1,8 @@
 /**
- * How long decoding takes: `deno run -A tests/bench/decode_bench.ts MODE FILE [RUNS]`.
+ * How long decoding takes: `deno task bench decode [MODE FILE [RUNS]]`.
  *
- * The file is raw code of that width, such as a kernel's .text, decoded from
+ * The file is raw code of that width, by default the .text of Debian's 6.1 for
+ * amd64, decoded from
  * its start to its end. "table" is the compiling of the opcode map, "first" the
  * first pass over the first hundred thousand instructions, all in nanoseconds an
  * instruction; then the median of the passes over the whole.
@@ -11,6 +12,8 @@
 
 import { DECODED, Decoder } from "../../emu/cpu/decode.ts";
 import { Instruction, type Mode } from "../../emu/cpu/instruction.ts";
+import { sectionBytes } from "../../formats/elf.ts";
+import { unpackedKernel } from "./unpacked.ts";
 
 /** What was measured. */
 export interface DecodeFigures {
@@ -45,10 +48,16 @@ export function measureDecoding(mode: Mode, code: Uint8Array, runs: number): Dec
 }
 
 if (import.meta.main) {
-  const [mode = "64", file = "", runs = "7"] = Deno.args;
-  const figures = measureDecoding(Number(mode) as Mode, Deno.readFileSync(file), Number(runs));
-  console.log(
-    `${figures.instructions} instructions: table ${figures.table.toFixed(1)} ms, ` +
-      `first ${figures.first.toFixed(0)} ns, warm ${figures.warm.toFixed(0)} ns`,
-  );
+  const [mode = "64", file, runs = "7"] = Deno.args;
+  const kernel = file === undefined ? await unpackedKernel("linux-6.1-amd64") : undefined;
+  const code = file === undefined
+    ? kernel?.elf && sectionBytes(kernel.bytes, kernel.elf, ".text")
+    : Deno.readFileSync(file);
+  const figures = code && measureDecoding(Number(mode) as Mode, code, Number(runs));
+  if (figures) {
+    console.log(
+      `${figures.instructions} instructions: table ${figures.table.toFixed(1)} ms, ` +
+        `first ${figures.first.toFixed(0)} ns, warm ${figures.warm.toFixed(0)} ns`,
+    );
+  }
 }

@@ -1,8 +1,8 @@
 /**
- * Decompressors against the tools that packed: `deno run -A
- * tests/bench/payload_bench.ts VMLINUX [RUNS]`.
+ * Decompressors against the tools that packed: `deno task bench payload [VMLINUX
+ * [RUNS]]`.
  *
- * The file is packed by each tool, as a kernel's build does; then unpacked here
+ * The file, by default the kernel inside Debian's 6.1 for amd64, is packed by each tool, as a kernel's build does; then unpacked here
  * and by the tool, in turns, so that both meet the same weather. Figures are
  * medians. "cold" is the first unpacking in a process of its own, modules
  * compiled and all, without the start of the process; "peak" is that process's
@@ -13,6 +13,7 @@
 
 import type { Compression } from "../../formats/payload/compression.ts";
 import { decompress } from "../../formats/payload/decompress.ts";
+import { unpackedKernel } from "./unpacked.ts";
 
 /** What a kernel's build packs with, and how its tool unpacks to standard output. */
 const tools = [
@@ -130,9 +131,19 @@ if (import.meta.main) {
     const status = await Deno.readTextFile("/proc/self/status");
     const peak = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? NaN) * 1024;
     console.log(JSON.stringify({ time, peak }));
-  } else {
+  } else if (first !== "") {
     const { size } = await Deno.stat(first);
-    const figures = await benchPayload(first, Number(second || 5));
-    console.log(showPayloadFigures(figures, size));
+    console.log(showPayloadFigures(await benchPayload(first, Number(second || 5)), size));
+  } else {
+    const kernel = await unpackedKernel("linux-6.1-amd64");
+    if (kernel) {
+      const file = await Deno.makeTempFile();
+      try {
+        await Deno.writeFile(file, kernel.bytes);
+        console.log(showPayloadFigures(await benchPayload(file), kernel.bytes.length));
+      } finally {
+        await Deno.remove(file);
+      }
+    }
   }
 }
