@@ -271,7 +271,9 @@ export class Board {
 
   /** The same as bytes: equal bytes, equal futures. */
   saveBytes(): Uint8Array {
-    return encodeState(this.save());
+    return encodeState(
+      Object.fromEntries([...this.#parts].map(([name, part]) => [name, part.registers])),
+    );
   }
 
   /**

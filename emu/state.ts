@@ -84,9 +84,10 @@ export function restoreState(live: State, from: State, path: string): void {
 export function encodeState(state: State): Uint8Array {
   const out: number[] = [];
   const double = new Uint8Array(8);
+  const view = new DataView(double.buffer);
   const number = (value: number) => {
-    new DataView(double.buffer).setFloat64(0, value, true);
-    out.push(...double);
+    view.setFloat64(0, value, true);
+    for (let i = 0; i < 8; i++) out.push(double[i] ?? 0);
   };
   const kind = (letter: string) => out.push(letter.charCodeAt(0));
   const text = (value: string) => {
