@@ -5,7 +5,7 @@
  */
 
 import type { Mode } from "./instruction.ts";
-import { type Form, parseRow } from "./opcodes/form.ts";
+import { type Form, parseRows } from "./opcodes/form.ts";
 import { opcodeMap, type Row } from "./opcodes/mod.ts";
 
 /** Which immediate follows. */
@@ -66,7 +66,7 @@ let parsed: readonly Form[] | undefined;
 
 /** All rows of the map, taken apart; that of index 0 stands for none. */
 export function allForms(): readonly Form[] {
-  return parsed ??= [noRow, ...opcodeMap()].map(parseRow);
+  return parsed ??= parseRows([noRow, ...opcodeMap()]);
 }
 
 const noRow: Row = { opcode: "00", text: "(bad)" };
@@ -75,11 +75,12 @@ const tables = new Map<string, DecoderTable>();
 /** The map for code of a width and a processor with certain features. */
 export function decoderTable(mode: Mode, has: (feature: string) => boolean): DecoderTable {
   const forms = allForms();
-  const present = forms.filter(({ row }, n) =>
+  const isPresent = forms.map(({ row }, n) =>
     n > 0 && row.only !== (mode === 64 ? "i64" : "o64") &&
     (row.needs === undefined || has(row.needs))
   );
-  const key = `${mode} ${present.map((form) => forms.indexOf(form)).join(" ")}`;
+  const present = forms.filter((_, n) => isPresent[n]);
+  const key = `${mode} ${isPresent.map(Number).join("")}`;
   let table = tables.get(key);
   if (table === undefined) tables.set(key, table = compile(mode, forms, present));
   return table;
@@ -97,7 +98,9 @@ function compile(mode: Mode, forms: readonly Form[], present: readonly Form[]): 
     }
   }
   const entries = new Int32Array(1024);
-  const leaves = new Leaves();
+  const allSlots = Array.from({ length: 72 }, (_, n) => n);
+  const leafParts: Uint16Array[] = [];
+  let leafCount = 0;
   for (const [key, rivals] of opcodes) {
     rivals.sort((a, b) => precision(a) - precision(b));
     const modrm = rivals.some((form) => form.modrm);
@@ -118,21 +121,29 @@ function compile(mode: Mode, forms: readonly Form[], present: readonly Form[]): 
     const slots = (flags & 8) !== 0 ? 72 : 1;
     const found = new Uint16Array(planes * slots);
     for (const form of rivals) {
+      const index = number.get(form) ?? 0;
+      const fitting = allSlots.filter((slot) =>
+        slot < slots && (slots === 1 || fitsSlot(form, slot))
+      );
       for (let plane = 0; plane < planes; plane++) {
         if (byPrefix && !fitsPlane(form, plane)) continue;
-        for (let slot = 0; slot < slots; slot++) {
-          if (slots === 1 || fitsSlot(form, slot)) {
-            found[plane * slots + slot] = number.get(form) ?? 0;
-          }
-        }
+        for (const slot of fitting) found[plane * slots + slot] = index;
       }
     }
-    entries[key] = leaves.add(found) << 4 | flags;
+    entries[key] = leafCount << 4 | flags;
+    leafCount += found.length;
+    leafParts.push(found);
+  }
+  const leaves = new Uint16Array(leafCount);
+  let at = 0;
+  for (const part of leafParts) {
+    leaves.set(part, at);
+    at += part.length;
   }
   return {
     prefixKind: prefixKinds(mode),
     entries,
-    leaves: leaves.written(),
+    leaves,
     traits: Int32Array.from(forms, (form) => traitsOf(form, forms)),
     forms,
     addressSizes: mode === 16 ? [16, 32] : mode === 32 ? [32, 16] : [64, 32],
@@ -204,24 +215,4 @@ function prefixKinds(mode: Mode): Uint8Array {
   [0xf0, 0xf3, 0xf2, 0x66, 0x67].forEach((byte, n) => kinds[byte] = 1 + n);
   if (mode === 64) kinds.fill(0x40, 0x40, 0x50);
   return kinds;
-}
-
-/** Arrays of forms, those that are alike stored once. */
-class Leaves {
-  readonly #at = new Map<string, number>();
-  readonly #forms: number[] = [];
-
-  add(found: Uint16Array): number {
-    const key = found.join(" ");
-    let at = this.#at.get(key);
-    if (at === undefined) {
-      this.#at.set(key, at = this.#forms.length);
-      this.#forms.push(...found);
-    }
-    return at;
-  }
-
-  written(): Uint16Array {
-    return Uint16Array.from(this.#forms);
-  }
 }

@@ -316,3 +316,22 @@ Deno.test("every description is used by some row", () => {
   const used = new Set(new Decoder(64).forms.map(semanticName));
   assert.deepEqual(describedNames().filter((name) => !used.has(name)), []);
 });
+
+Deno.test("16-bit code has operands, addresses and a stack of 16 bits, and 66 and 67 make them 32", () => {
+  const pushed = run(16, "50", { 0: 0xabcdn, 4: 0x7777_2100n });
+  assert.deepEqual([...pushed.data.subarray(0xfd, 0x101)], [0, 0xcd, 0xab, 0]);
+  assert.equal(pushed.state.registers[4], 0x7777_20fen);
+  const pushed32 = run(16, "66 50", { 0: 0x1234abcdn, 4: 0x2100n });
+  assert.deepEqual([...pushed32.data.subarray(0xfc, 0x100)], [0xcd, 0xab, 0x34, 0x12]);
+  // BX + SI wraps at 64 KiB, and the high halves of registers do not count.
+  const data = [0x11, 0x22, 0x33, 0x44];
+  const wrapped = run(16, "8b 40 01", { 0: 0x9999_0000n, 3: 0x5555_ffffn, 6: 0x2000n }, { data });
+  assert.equal(wrapped.state.registers[0], 0x9999_2211n);
+  const wide = run(16, "67 66 8b 03", { 3: 0x2000n }, { data });
+  assert.equal(wide.state.registers[0], 0x4433_2211n);
+  const stored = run(16, "f3 aa", { 0: 0x55n, 1: 0x7_0002n, 7: 0x3_2000n });
+  assert.deepEqual([stored.state.registers[1], stored.state.registers[7]], [0x7_0000n, 0x3_2002n]);
+  assert.deepEqual([...stored.data.subarray(0, 3)], [0x55, 0x55, 0]);
+  const called = run(16, "e8 fd ef", { 4: 0x2100n });
+  assert.deepEqual([called.state.rip, called.data[0xfe], called.data[0xff]], [0n, 3, 0x10]);
+});

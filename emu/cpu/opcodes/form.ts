@@ -6,9 +6,7 @@
 
 import type { Row } from "./row.ts";
 
-const letters = [
-  ..."ACDEGIJMNOPQRSUVWXYZ",
-] as readonly string[];
+const letters = "ACDEGIJMNOPQRSUVWXYZ";
 
 /** Where an operand is: a letter of the opcode map, or a place that the text names. */
 export type OperandKind =
@@ -90,7 +88,7 @@ export function parseOperand(text: string): Operand {
   const kind = register.charAt(0);
   const size = register.slice(1);
   const inMemory = memory === undefined ? size : memory.slice(1);
-  if (letters.includes(kind) && sizes.includes(size) && sizes.includes(inMemory)) {
+  if (kind !== "" && letters.includes(kind) && sizes.includes(size) && sizes.includes(inMemory)) {
     if (memory !== undefined && (kind !== "R" || memory.charAt(0) !== "M")) {
       throw new TypeError(`operand "${text}" is not in the notation`);
     }
@@ -114,14 +112,31 @@ const fixedSizes: Readonly<Record<string, SizeCode>> = {
 };
 
 /**
+ * Takes rows apart, one after the other.
+ *
+ * @throws {TypeError} As {@link parseRow}.
+ */
+export function parseRows(rows: readonly Row[]): Form[] {
+  // Few notations stand for all operands, so each is taken apart once.
+  const known = new Map<string, Operand>();
+  const operand = (text: string) => {
+    let parsed = known.get(text);
+    if (parsed === undefined) known.set(text, parsed = parseOperand(text));
+    return parsed;
+  };
+  return rows.map((row) => parseRow(row, operand));
+}
+
+/**
  * Takes a row apart.
  *
+ * @param operand What takes its operands apart.
  * @throws {TypeError} If it is not in the notation, or opcode and text disagree.
  */
-export function parseRow(row: Row): Form {
+export function parseRow(row: Row, operand: (text: string) => Operand = parseOperand): Form {
   const wrong = (why: string) => new TypeError(`row "${row.opcode}" "${row.text}": ${why}`);
   const [mnemonic = "", ...rest] = row.text.split(" ");
-  const operands = rest.join(" ").split(", ").filter((text) => text !== "").map(parseOperand);
+  const operands = rest.map((text) => operand(text.endsWith(",") ? text.slice(0, -1) : text));
   const names = mnemonic.split("|");
   const [first = "", second = first, third = first] = names;
 
