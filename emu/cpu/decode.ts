@@ -69,6 +69,8 @@ export class Decoder {
   readonly #table: DecoderTable;
 
   /**
+   * A decoder; all of one width and one processor share their tables.
+   *
    * @param mode Width of the code.
    * @param has Whether the processor has a feature; instructions of those that
    *   it has not are undefined, or whatever they were before.
