@@ -12,9 +12,13 @@ import type { Evidence, Feature, Verdict } from "./platforms/platform.ts";
 import { platforms } from "./platforms/mod.ts";
 import { isAtLeast, parseRelease, type Release } from "./release.ts";
 
-/** Functions that only a kernel built with the feature has. */
+/**
+ * Functions that only a kernel built with the feature has. `lguest_entry` and
+ * `xen_entry` are no such marks: every i386 kernel with PARAVIRT has them, weak,
+ * on the `ud2` of its dispatch.
+ */
 const marks: Readonly<Record<Feature, readonly string[]>> = {
-  LGUEST_GUEST: ["lguest_init", "lguest_entry"],
+  LGUEST_GUEST: ["lguest_init"],
   XEN: ["xen_start_kernel", "startup_xen"],
   X86_INTEL_MID: ["x86_intel_mid_early_setup", "x86_mrst_early_setup"],
   X86_INTEL_CE: ["x86_ce4100_early_setup"],
@@ -25,6 +29,9 @@ const marks: Readonly<Record<Feature, readonly string[]>> = {
     "_paravirt_ident_32",
   ],
 };
+
+/** Options that once had another name; before 3.10 the MID boards were Moorestown. */
+const formerNames: Partial<Readonly<Record<Feature, string>>> = { X86_INTEL_MID: "X86_MRST" };
 
 /** The kernel's release: from the header's version string, else from the banner. */
 export function releaseText(inspection: Inspection): string | undefined {
@@ -97,13 +104,18 @@ function physicalEntry(kernel: Kernel): bigint {
   return elf.entry;
 }
 
-async function builtFeatures(kernel: Kernel): Promise<Map<Feature, boolean>> {
+/** What a kernel was built with, by its configuration, else by its symbols. */
+export async function builtFeatures(
+  kernel: Pick<Kernel, "config" | "symbols">,
+): Promise<Map<Feature, boolean>> {
   const config = await kernel.config();
   const symbols = config ? undefined : await kernel.symbols();
   const features = new Map<Feature, boolean>();
   for (const [feature, names] of Object.entries(marks) as [Feature, readonly string[]][]) {
-    if (config) features.set(feature, config.get(`CONFIG_${feature}`) === "y");
-    else if (symbols) {
+    if (config) {
+      const options = [feature, formerNames[feature]];
+      features.set(feature, options.some((option) => config.get(`CONFIG_${option}`) === "y"));
+    } else if (symbols) {
       features.set(feature, names.some((name) => symbols.lookup(name) !== undefined));
     }
   }
