@@ -16,29 +16,10 @@ import { FormatError, hex, need } from "./errors.ts";
 import { ascii, decode, type Decoded, encode, type Structure } from "./layout.ts";
 import type { FoundHeader } from "./setup_header.ts";
 import { protectedModeStart } from "./setup_code.ts";
+import { showSetupDataType } from "./setup_types.ts";
 
 /** The letters "LToP", Linux top: header magic of kernel_info. */
 export const LTOP = 0x506f544c;
-
-/** Types of `setup_data`, the last of which a kernel names in `setup_type_max`. */
-export const setupTypes: Readonly<Record<number, string>> = {
-  0: "SETUP_NONE",
-  1: "SETUP_E820_EXT",
-  2: "SETUP_DTB",
-  3: "SETUP_PCI",
-  4: "SETUP_EFI",
-  5: "SETUP_APPLE_PROPERTIES",
-  6: "SETUP_JAILHOUSE",
-  7: "SETUP_CC_BLOB",
-  8: "SETUP_IMA",
-  9: "SETUP_RNG_SEED",
-  10: "SETUP_KEXEC_KHO",
-};
-
-const showTypeMax = (type: number): string => {
-  const name = setupTypes[type & 0x7fffffff] ?? `type ${type & 0x7fffffff}`;
-  return type & 0x80000000 ? `SETUP_INDIRECT | ${name}` : name;
-};
 
 /** struct kernel_info, its fixed part. */
 export const kernelInfo = {
@@ -59,7 +40,7 @@ export const kernelInfo = {
       at: 0xc,
       type: "u32",
       doc: "Highest setup_data type that the kernel knows, SETUP_INDIRECT included.",
-      show: (n: number): string => showTypeMax(n),
+      show: (n: number): string => showSetupDataType(n),
     },
   },
 } as const satisfies Structure;

@@ -16,36 +16,9 @@
 import { bootE820Entry, type E820Entry } from "./boot_params.ts";
 import { FormatError, hex, need } from "./errors.ts";
 import { type AnyRecord, decode, encode, meaning, type Structure } from "./layout.ts";
+import { SETUP_INDIRECT, setupDataTypes, showSetupDataType } from "./setup_types.ts";
 
-/** Marks a type whose data is elsewhere; SETUP_INDIRECT itself is this bit alone. */
-export const SETUP_INDIRECT = 0x80000000;
-
-/** Types of nodes. */
-export const setupDataTypes = {
-  0: "SETUP_NONE",
-  1: "SETUP_E820_EXT",
-  2: "SETUP_DTB",
-  3: "SETUP_PCI",
-  4: "SETUP_EFI",
-  5: "SETUP_APPLE_PROPERTIES",
-  6: "SETUP_JAILHOUSE",
-  7: "SETUP_CC_BLOB",
-  8: "SETUP_IMA",
-  9: "SETUP_RNG_SEED",
-  10: "SETUP_KEXEC_KHO",
-  0x80000000: "SETUP_INDIRECT",
-} as const;
-
-/** Name of a node's type; of one with the indirect bit, both names. */
-export function showSetupDataType(type: number): string {
-  const names: Readonly<Record<number, string>> = setupDataTypes;
-  const name = names[type];
-  if (name !== undefined) return name;
-  const plain = names[type & 0x7fffffff];
-  return type > SETUP_INDIRECT && plain !== undefined
-    ? `SETUP_INDIRECT | ${plain}`
-    : `unassigned (${hex(type)})`;
-}
+export { SETUP_INDIRECT, setupDataTypes, showSetupDataType };
 
 /** struct setup_data, the header of a node; 16 bytes. */
 export const setupDataHeader = {
