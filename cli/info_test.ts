@@ -4,6 +4,7 @@ import { encodeCpio } from "../formats/initramfs/encode_cpio.ts";
 import { S_IFDIR, S_IFREG } from "../formats/initramfs/mode.ts";
 import { bzImage } from "../testdata/bzimage_builder.ts";
 import { elf, note, relocationTable } from "../testdata/elf_builder.ts";
+import { buildKallsyms, segmentAddress } from "../testdata/kallsyms_builder.ts";
 import { info } from "./info.ts";
 import type { InfoOptions } from "./program.ts";
 import { InputError, UsageError } from "./ui/errors.ts";
@@ -33,6 +34,33 @@ const vmlinux32 = elf({
 const gzipped = gzipSync(vmlinux, { mtime: 0 });
 const image = bzImage({ pe: "new", payload: gzipped });
 
+/** What `objcopy -O binary` left of a kernel before 2.6.26: no ELF, a symbol table. */
+const raw = (word: 4 | 8) => {
+  const symbols = Array.from({ length: 500 }, (_, i) => ({
+    address: segmentAddress(word) + BigInt(i * 0x10),
+    type: "t",
+    name: `sys_read${i}`,
+  }));
+  const { bytes } = buildKallsyms(symbols, {
+    word,
+    names: "tokens",
+    addresses: "absolute",
+    order: "before",
+    markerSize: word,
+    seqs: 0,
+    align: word,
+  });
+  return bytes.subarray(0x1000);
+};
+
+/** A bzImage of 2.6.17 around such a kernel. */
+const rawImage = (word: 4 | 8) =>
+  bzImage({
+    protocol: 0x204,
+    payload: gzipSync(raw(word), { mtime: 0 }),
+    version: "2.6.17 (builder@example)",
+  });
+
 const files: Readonly<Record<string, Uint8Array>> = {
   "bzImage": image,
   "lguest": bzImage({
@@ -60,9 +88,10 @@ const files: Readonly<Record<string, Uint8Array>> = {
 async function run(
   names: readonly string[],
   options: Partial<InfoOptions> = {},
+  more: Readonly<Record<string, Uint8Array>> = {},
 ): Promise<{ code: number; out: string; err: string; folder: string }> {
   const folder = await Deno.makeTempDir();
-  for (const [name, bytes] of Object.entries(files)) {
+  for (const [name, bytes] of Object.entries({ ...files, ...more })) {
     await Deno.writeFile(`${folder}/${name}`, bytes);
   }
   const terminal = new MemoryTerminal();
@@ -124,6 +153,14 @@ Deno.test("an unknown platform, section or field is named, with what there is", 
     (error: InputError) =>
       error instanceof InputError && error.hints.join().includes("setup_header.setup_sects"),
   );
+});
+
+Deno.test("symbols of a kernel without an ELF header have the digits of its addresses", async () => {
+  const files = { "raw32": rawImage(4), "raw64": rawImage(8) };
+  const first = async (name: string) =>
+    (await run([name], { symbols: "sys_read0" }, files)).out.split("\n")[0];
+  assert.equal(await first("raw32"), "c1000000 t sys_read0");
+  assert.equal(await first("raw64"), "ffffffff81000000 t sys_read0");
 });
 
 Deno.test("--field prints raw values, one a line", async () => {

@@ -7,6 +7,7 @@
 import type { Inspection } from "../../core/inspection.ts";
 import type { Kernel } from "../../core/kernel.ts";
 import { hex } from "../../formats/errors.ts";
+import type { Kallsyms } from "../../formats/kallsyms/mod.ts";
 import { InputError } from "../ui/errors.ts";
 import type { Terminal } from "../ui/terminal.ts";
 import { printable } from "../ui/text.ts";
@@ -40,6 +41,13 @@ export function patternOf(pattern: string): RegExp {
     : new RegExp(escaped);
 }
 
+/** Whether addresses have 32 bits; before 2.6.26 no ELF header says so, its symbols do. */
+function isNarrow({ elf }: Kernel, table: Kallsyms): boolean {
+  if (elf) return elf.class === 32;
+  for (const { address } of table.symbols()) if (address >> 32n) return false;
+  return true;
+}
+
 /** Prints the symbol table as System.map has it. */
 export async function printSymbols(
   terminal: Terminal,
@@ -55,7 +63,7 @@ export async function printSymbols(
     );
   }
   const wanted = pattern === true ? undefined : patternOf(pattern);
-  const digits = kernel.elf?.class === 32 ? 8 : 16;
+  const digits = isNarrow(kernel, table) ? 8 : 16;
   let found = 0;
   for (const { address, type, name } of table.symbols()) {
     if (wanted && !wanted.test(name)) continue;
