@@ -386,6 +386,18 @@ Deno.test("each protocol from none to 2.15 gets just the fields it knows", () =>
   }
 });
 
+Deno.test("a guest of lguest enters with paging on at privilege level 1, whoever loads it", () => {
+  for (const loader of ["lguest", "zeropage"] as const) {
+    const state = built(loader, { platform: "lguest" }).entries.find(({ kind }) =>
+      kind === "32-bit"
+    )
+      ?.state;
+    assert.match(state ?? "", /^paging on .*privilege level 1/, loader);
+  }
+  const { entries } = built("zeropage");
+  assert.ok(entries.every(({ state }) => !state.includes("privilege level 1")));
+});
+
 Deno.test("a platform type needs a protocol that has one", () => {
   const image = imageOf(bzImage({ protocol: 0x206 }));
   assert.throws(

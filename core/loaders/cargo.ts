@@ -55,9 +55,10 @@ export interface PlacedSetupData {
   readonly bytes: Uint8Array;
 }
 
-/** State of the processor at an entry, in the words of the boot protocol. */
+/** State of the processor at an entry, in the words of the boot protocol; lguest has its own. */
 export const states = {
   flat32: "protected mode, paging off, flat segments 0x10/0x18, esi → zero page",
+  guest32: "paging on with virtual = physical, privilege level 1, esi → zero page",
   long64: "long mode, identity map, segments 0x10/0x18, rsi → zero page",
   real16: "real mode, ds = es = ss → boot sector",
 } as const;

@@ -310,6 +310,13 @@ export class Handover {
     }
   }
 
+  /** A guest of lguest never sees what a PC's entries promise; others stay as they are. */
+  enterAsGuest(): void {
+    for (const [i, entry] of this.entries.entries()) {
+      if (entry.state === states.flat32) this.entries[i] = { ...entry, state: states.guest32 };
+    }
+  }
+
   /** The kernel enters at its setup code in real mode. */
   enterReal(base: bigint): void {
     this.entries.push({ kind: "16-bit", address: base + 0x200n, state: states.real16 });

@@ -42,6 +42,7 @@ export const lguest: Loader = {
         : "where its segments are linked to",
     });
     boot.enterProtected({ only32: true });
+    boot.enterAsGuest();
 
     if (boot.version < 0x207) boot.page.set("setup_header.version", 0x207, "loader");
     boot.page.set("setup_header.hardware_subarch", boot.cargo.platform || 1, "loader");

@@ -55,7 +55,10 @@ export const zeropage: Loader = {
     boot.set("type_of_loader", 0xff);
     boot.setPlatform();
     // A guest of lguest enters at privilege level 1 and may not load segments.
-    if (platform === 1) boot.setBits("loadflags", 0x40);
+    if (platform === 1) {
+      boot.setBits("loadflags", 0x40);
+      boot.enterAsGuest();
+    }
     boot.writeE820();
     boot.writeSetupData({ from: COMMAND_LINE, below: 0x9_0000n, why: "low memory" });
   },
