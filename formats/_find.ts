@@ -9,6 +9,29 @@
  * @module
  */
 
+/** A sequence, made ready to be looked for. */
+interface Needle {
+  readonly wanted: Uint8Array;
+  /** How far to go on from a place whose last byte is this one. */
+  readonly step: Uint8Array;
+}
+
+// The same few sequences are looked for again and again, in a hostile file a
+// million times.
+const needles = new Map<string, Needle>();
+
+function needleOf(sequence: string): Needle {
+  const known = needles.get(sequence);
+  if (known) return known;
+  const size = sequence.length;
+  const wanted = Uint8Array.from(sequence, (c) => c.charCodeAt(0));
+  const step = new Uint8Array(256).fill(size);
+  for (let i = 0; i < size - 1; i++) step[wanted[i] ?? 0] = size - 1 - i;
+  const needle = { wanted, step };
+  needles.set(sequence, needle);
+  return needle;
+}
+
 /**
  * Where `sequence` first occurs at or after `from`.
  *
@@ -17,10 +40,7 @@
  */
 export function findSequence(bytes: Uint8Array, sequence: string, from = 0): number {
   const size = sequence.length;
-  const wanted = Uint8Array.from(sequence, (c) => c.charCodeAt(0));
-  // How far to go on from a place whose last byte is this one.
-  const step = new Uint8Array(256).fill(size);
-  for (let i = 0; i < size - 1; i++) step[wanted[i] ?? 0] = size - 1 - i;
+  const { wanted, step } = needleOf(sequence);
   const last = wanted[size - 1];
   for (let end = from + size - 1; end < bytes.length;) {
     const byte = bytes[end] ?? 0;
