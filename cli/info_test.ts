@@ -5,6 +5,7 @@ import { S_IFDIR, S_IFREG } from "../formats/initramfs/mode.ts";
 import { bzImage } from "../testdata/bzimage_builder.ts";
 import { elf, note, relocationTable } from "../testdata/elf_builder.ts";
 import { buildKallsyms, segmentAddress } from "../testdata/kallsyms_builder.ts";
+import { oldKernel } from "../testdata/other_images.ts";
 import { info } from "./info.ts";
 import type { InfoOptions } from "./program.ts";
 import { InputError, UsageError } from "./ui/errors.ts";
@@ -161,6 +162,11 @@ Deno.test("symbols of a kernel without an ELF header have the digits of its addr
     (await run([name], { symbols: "sys_read0" }, files)).out.split("\n")[0];
   assert.equal(await first("raw32"), "c1000000 t sys_read0");
   assert.equal(await first("raw64"), "ffffffff81000000 t sys_read0");
+});
+
+Deno.test("a kernel before 1.3.73 takes no initrd", async () => {
+  const { out } = await run(["zImage"], {}, { "zImage": oldKernel() });
+  assert.match(out, /^ {2}Loads .*no initrd$/m);
 });
 
 Deno.test("--field prints raw values, one a line", async () => {

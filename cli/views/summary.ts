@@ -105,7 +105,9 @@ function loadLine({ boot }: Inspection): string | undefined {
   } else if (fields.code32_start) parts.push(`at ${hex(fields.code32_start)}`);
   parts.push(`command line ≤ ${fields.cmdline_size ?? 255}`);
   const above = ((fields.xloadflags ?? 0) & 2) !== 0;
-  parts.push(above ? "initrd anywhere" : `initrd ≤ ${hex(fields.initrd_addr_max ?? 0x37ffffff)}`);
+  if (boot.header.version < 0x200) parts.push("no initrd");
+  else if (above) parts.push("initrd anywhere");
+  else parts.push(`initrd ≤ ${hex(fields.initrd_addr_max ?? 0x37ffffff)}`);
   return parts.join(", ");
 }
 
