@@ -11,17 +11,9 @@
  */
 
 import { appendCrc } from "../formats/image_crc.ts";
-import {
-  encodeKernelInfo,
-  type KernelInfoParts,
-} from "../formats/kernel_info.ts";
+import { encodeKernelInfo, type KernelInfoParts } from "../formats/kernel_info.ts";
 import { encode, isPresent, type Writable } from "../formats/layout.ts";
-import {
-  HDRS,
-  nominalHeaderEnd,
-  setupHeader,
-  syssizeBefore204,
-} from "../formats/setup_header.ts";
+import { HDRS, nominalHeaderEnd, setupHeader, syssizeBefore204 } from "../formats/setup_header.ts";
 import { withCertificates, writePeHeaders } from "./pe_builder.ts";
 
 /** What image to make. */

@@ -37,10 +37,18 @@ const spellings: readonly (readonly [from: RegExp, to: string, why: string])[] =
   [/[+-]0x0\]/, "]", "a displacement of zero is told where it is encoded"],
   [/^movabs/, "mov", "a name of its own for addresses and immediates of 64 bits"],
   [/(XMMWORD|OWORD|TBYTE|FWORD) PTR /, "", "words for sizes beyond eight bytes"],
-  [/^([ls][gi]dt|wru?ss[dq]|invpcid|prefetch\w*|cldemote)[wd]? ([A-Z]+ PTR )?/, "$1 ", "no size at all"],
+  [
+    /^([ls][gi]dt|wru?ss[dq]|invpcid|prefetch\w*|cldemote)[wd]? ([A-Z]+ PTR )?/,
+    "$1 ",
+    "no size at all",
+  ],
   [/^(call|jmp) DWORD PTR /, "$1 ", "66 beside REX.W: which of them wins"],
   [/^(l[defgs]s \w+,)DWORD PTR /, "$1", "the same"],
-  [/^(pushf?|popf?|pusha|popa|iret|retf?|call|jmp|sysret|sysexit|leave|enter|fn?save|xbegin)[wdq]\b/, "$1", "sizes of the stack"],
+  [
+    /^(pushf?|popf?|pusha|popa|iret|retf?|call|jmp|sysret|sysexit|leave|enter|fn?save|xbegin)[wdq]\b/,
+    "$1",
+    "sizes of the stack",
+  ],
   [/^(fldenv|fnstenv|frstor)[wd]\b/, "$1", "sizes of the environment"],
   [/^(pcmpestr[im])q/, "$1", "REX.W is told"],
   [/\((8087|287) only\)/, "", "a remark"],
@@ -68,11 +76,15 @@ export function common(text: string): string {
     const value = BigInt(`0x${digits}`);
     return `[${base}+${BigInt.asIntN(32, sign === "-" ? -value : value)}]`;
   }).replace(/\[([+-])(0x[0-9a-f]+)\]/, (_, sign, digits: string) => {
-    return `ds:0x${BigInt.asUintN(32, sign === "-" ? -BigInt(digits) : BigInt(digits)).toString(16)}`;
+    return `ds:0x${
+      BigInt.asUintN(32, sign === "-" ? -BigInt(digits) : BigInt(digits)).toString(16)
+    }`;
   });
   // In 16-bit code objdump lets targets leave the segment.
-  return out.replace(/^(j\w+|loop\w*|call|xbegin) (0x[0-9a-f]+)$/, (_, name, target: string) =>
-    `${name} 0x${BigInt.asUintN(16, BigInt(target)).toString(16)}`);
+  return out.replace(
+    /^(j\w+|loop\w*|call|xbegin) (0x[0-9a-f]+)$/,
+    (_, name, target: string) => `${name} 0x${BigInt.asUintN(16, BigInt(target)).toString(16)}`,
+  );
 }
 
 /** Instructions on which the two are of different opinion, and which of them is right. */
@@ -111,11 +123,17 @@ export function agrees(ours: Witnessed, theirs: Witnessed): boolean {
   if (a === b) {
     return ours.length === theirs.length || /\(bad\)/.test(theirs.text);
   }
-  return disputed.some(([mine, their]) => mine.test(a) && (their.test(b) || their.test(theirs.text)));
+  return disputed.some(([mine, their]) =>
+    mine.test(a) && (their.test(b) || their.test(theirs.text))
+  );
 }
 
 /** A few cases of every form, and some random bytes, sixteen bytes each. */
-export function shownToWitness(mode: Mode, each: number, random: number): Uint8Array<ArrayBuffer>[] {
+export function shownToWitness(
+  mode: Mode,
+  each: number,
+  random: number,
+): Uint8Array<ArrayBuffer>[] {
   const shown: Uint8Array<ArrayBuffer>[] = [];
   const add = (bytes: Uint8Array) => {
     const slot = new Uint8Array(16).fill(0x90);
@@ -160,5 +178,7 @@ export async function readWitnessed(compressed: Uint8Array<ArrayBuffer>): Promis
 export function formsOf(mode: Mode): number[] {
   const decoder = new Decoder(mode);
   const absent = mode === 64 ? "i64" : "o64";
-  return decoder.forms.flatMap((form, n) => n > 0 && form.row.only !== absent && !(form.rexW && mode !== 64) ? [n] : []);
+  return decoder.forms.flatMap((form, n) =>
+    n > 0 && form.row.only !== absent && !(form.rexW && mode !== 64) ? [n] : []
+  );
 }

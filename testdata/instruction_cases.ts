@@ -148,7 +148,13 @@ export function* casesOf(
       if (prefixes.length > 0 && rex !== 0 && rex !== 0x4f) continue;
       const plain = prefixes.length === 0 && rex === 0;
       const whole = plain && much;
-      const ways = !modrm ? [0] : whole ? Array.from({ length: 256 }, (_, n) => n) : plain ? fewModrm : fewer;
+      const ways = !modrm
+        ? [0]
+        : whole
+        ? Array.from({ length: 256 }, (_, n) => n)
+        : plain
+        ? fewModrm
+        : fewer;
       for (const way of ways) {
         for (const register of plusR ? [0, 1, 4, 7] : [0]) {
           for (const sib of hasSib(way) ? plain ? sibs : fewSibs : [0x24]) {

@@ -28,7 +28,11 @@ const recipes: readonly (readonly [format: string, contents: readonly string[], 
   ["xz", ["small"], "xz --check=none"],
   ["xz", ["medium"], "xz --check=crc32 --x86=start=4096 --lzma2=lc=1,lp=3,pb=4"],
   ["xz", ["small"], "xz -T2 --block-size=400"],
-  ["xz", ["small"], "(head -c 700 FILE | xz; head -c 8 /dev/zero; tail -c +701 FILE | xz --check=crc32)"],
+  [
+    "xz",
+    ["small"],
+    "(head -c 700 FILE | xz; head -c 8 /dev/zero; tail -c +701 FILE | xz --check=crc32)",
+  ],
   ["lzo", [...every, "medium", "noise"], "lzop -9"],
   ["lzo", ["small"], "lzop -1 --crc32"],
   ["lzo", ["small"], "lzop -F"],
@@ -40,7 +44,11 @@ const recipes: readonly (readonly [format: string, contents: readonly string[], 
   ["zstd", [...every, "medium", "noise"], "zstd -22 --ultra"],
   ["zstd", ["small", "medium"], "zstd -1 --no-check"],
   ["zstd", ["medium"], "zstd -5 --no-content-size -c FILE"],
-  ["zstd", ["small"], "(head -c 700 FILE | zstd; printf 'Q*M\\030\\003\\000\\000\\000abc'; tail -c +701 FILE | zstd)"],
+  [
+    "zstd",
+    ["small"],
+    "(head -c 700 FILE | zstd; printf 'Q*M\\030\\003\\000\\000\\000abc'; tail -c +701 FILE | zstd)",
+  ],
 ];
 
 const folder = Deno.makeTempDirSync();
@@ -52,10 +60,15 @@ for (const [format, names, made] of recipes) {
     Deno.utimeSync(file, 1_000_000_000, 1_000_000_000);
     const usesFile = /\bFILE\b/.test(made);
     const command = usesFile ? made.replace(/\bFILE\b/g, name) : `cat ${name} | ${made} -c`;
-    const { stdout, success } = await new Deno.Command("sh", { args: ["-c", command], cwd: folder }).output();
+    const { stdout, success } = await new Deno.Command("sh", { args: ["-c", command], cwd: folder })
+      .output();
     if (!success) throw new Error(command);
     const base64 = btoa(String.fromCharCode(...stdout));
-    rows.push(`  {\n    format: "${format}",\n    content: "${name}",\n    made: ${JSON.stringify(made)},\n    base64:\n      "${base64}",\n  },\n`);
+    rows.push(
+      `  {\n    format: "${format}",\n    content: "${name}",\n    made: ${
+        JSON.stringify(made)
+      },\n    base64:\n      "${base64}",\n  },\n`,
+    );
   }
 }
 Deno.writeTextFileSync(

@@ -17,8 +17,28 @@ function numbers(seed: number): () => number {
 }
 
 const words = [
-  "mov", "call", "push", "%s: ", "error", "memory", "page", "<6>", "failed to ", "cpu", "\n",
-  "kernel/", "drivers/", ".c", "irq ", "\0", "__", "init", "exit", "0x%lx", "device ", "tables",
+  "mov",
+  "call",
+  "push",
+  "%s: ",
+  "error",
+  "memory",
+  "page",
+  "<6>",
+  "failed to ",
+  "cpu",
+  "\n",
+  "kernel/",
+  "drivers/",
+  ".c",
+  "irq ",
+  "\0",
+  "__",
+  "init",
+  "exit",
+  "0x%lx",
+  "device ",
+  "tables",
 ];
 
 /**
@@ -52,7 +72,9 @@ export function kernelLike(size: number, seed = 1): Uint8Array {
         at += next() % 40;
         break;
       case 3:
-        for (let n = next() % 5; n >= 0; n--) put(next() & 0xf8, next() % 16, 0x00, 0x81, 255, 255, 255, 255);
+        for (let n = next() % 5; n >= 0; n--) {
+          put(next() & 0xf8, next() % 16, 0x00, 0x81, 255, 255, 255, 255);
+        }
         break;
       case 4:
         // Half of them 0, a quarter 1, and so on: codes of many lengths.

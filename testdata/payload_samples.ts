@@ -26,15 +26,13 @@ export const payloadSamples: readonly PayloadSample[] = [
     format: "gzip",
     content: "empty",
     made: "gzip -9 -n",
-    base64:
-      "H4sIAAAAAAACAwMAAAAAAAAAAAA=",
+    base64: "H4sIAAAAAAACAwMAAAAAAAAAAAA=",
   },
   {
     format: "gzip",
     content: "tiny",
     made: "gzip -9 -n",
-    base64:
-      "H4sIAAAAAAACA/PJzCut4AIA406K0wYAAAA=",
+    base64: "H4sIAAAAAAACA/PJzCut4AIA406K0wYAAAA=",
   },
   {
     format: "gzip",
@@ -82,8 +80,7 @@ export const payloadSamples: readonly PayloadSample[] = [
     format: "gzip",
     content: "tiny",
     made: "gzip -N -c FILE",
-    base64:
-      "H4sICADKmjsAA3RpbnkA88nMK63gAgDjTorTBgAAAA==",
+    base64: "H4sICADKmjsAA3RpbnkA88nMK63gAgDjTorTBgAAAA==",
   },
   {
     format: "gzip",
@@ -96,15 +93,13 @@ export const payloadSamples: readonly PayloadSample[] = [
     format: "bzip2",
     content: "empty",
     made: "bzip2 -9",
-    base64:
-      "QlpoORdyRThQkAAAAAA=",
+    base64: "QlpoORdyRThQkAAAAAA=",
   },
   {
     format: "bzip2",
     content: "tiny",
     made: "bzip2 -9",
-    base64:
-      "QlpoOTFBWSZTWS0sdSEAAADFgAAQAAQAIQJAIAAhgAwDJy7i7kinChIFpY6kIA==",
+    base64: "QlpoOTFBWSZTWS0sdSEAAADFgAAQAAQAIQJAIAAhgAwDJy7i7kinChIFpY6kIA==",
   },
   {
     format: "bzip2",
@@ -117,8 +112,7 @@ export const payloadSamples: readonly PayloadSample[] = [
     format: "bzip2",
     content: "zeros",
     made: "bzip2 -9",
-    base64:
-      "QlpoOTFBWSZTWThXHOUACAhAAMAEAAggADDMBSmmCAbEIB4u5IpwoSBwrjnK",
+    base64: "QlpoOTFBWSZTWThXHOUACAhAAMAEAAggADDMBSmmCAbEIB4u5IpwoSBwrjnK",
   },
   {
     format: "bzip2",
@@ -145,15 +139,13 @@ export const payloadSamples: readonly PayloadSample[] = [
     format: "lzma",
     content: "empty",
     made: "xz --format=lzma -9",
-    base64:
-      "XQAAAAT//////////wCD//v//8AAAAA=",
+    base64: "XQAAAAT//////////wCD//v//8AAAAA=",
   },
   {
     format: "lzma",
     content: "tiny",
     made: "xz --format=lzma -9",
-    base64:
-      "XQAAAAT//////////wAmGknHiVVCRYB///69sAA=",
+    base64: "XQAAAAT//////////wAmGknHiVVCRYB///69sAA=",
   },
   {
     format: "lzma",
@@ -194,15 +186,13 @@ export const payloadSamples: readonly PayloadSample[] = [
     format: "xz",
     content: "empty",
     made: "xz --check=crc32 --x86 --lzma2=dict=32MiB",
-    base64:
-      "/Td6WFoAAAFpIt42AAAAABzfRCGQQpkNAQAAAAABWVo=",
+    base64: "/Td6WFoAAAFpIt42AAAAABzfRCGQQpkNAQAAAAABWVo=",
   },
   {
     format: "xz",
     content: "tiny",
     made: "xz --check=crc32 --x86 --lzma2=dict=32MiB",
-    base64:
-      "/Td6WFoAAAFpIt42AgEEACEBGgAByYCzAQAFTGludXgKAAAA406K0wABGgbF6sh5kEKZDQEAAAAAAVla",
+    base64: "/Td6WFoAAAFpIt42AgEEACEBGgAByYCzAQAFTGludXgKAAAA406K0wABGgbF6sh5kEKZDQEAAAAAAVla",
   },
   {
     format: "xz",
@@ -278,15 +268,13 @@ export const payloadSamples: readonly PayloadSample[] = [
     format: "lzo",
     content: "empty",
     made: "lzop -9",
-    base64:
-      "iUxaTwANChoKEEAgoAlAAwkDAAANAAAAAGsDTGIAAAAAACgFApIAAAAA",
+    base64: "iUxaTwANChoKEEAgoAlAAwkDAAANAAAAAGsDTGIAAAAAACgFApIAAAAA",
   },
   {
     format: "lzo",
     content: "tiny",
     made: "lzop -9",
-    base64:
-      "iUxaTwANChoKEEAgoAlAAwkDAAANAAAAAGsDTGIAAAAAACgFApIAAAAGAAAABgfsAhtMaW51eAoAAAAA",
+    base64: "iUxaTwANChoKEEAgoAlAAwkDAAANAAAAAGsDTGIAAAAAACgFApIAAAAGAAAABgfsAhtMaW51eAoAAAAA",
   },
   {
     format: "lzo",
@@ -334,8 +322,7 @@ export const payloadSamples: readonly PayloadSample[] = [
     format: "lz4",
     content: "tiny",
     made: "lz4 -l -9",
-    base64:
-      "AiFMGAcAAABgTGludXgK",
+    base64: "AiFMGAcAAABgTGludXgK",
   },
   {
     format: "lz4",
@@ -376,15 +363,13 @@ export const payloadSamples: readonly PayloadSample[] = [
     format: "lz4",
     content: "empty",
     made: "lz4 -9 -BX --content-size -c FILE",
-    base64:
-      "BCJNGHRAvQAAAAAFXcwC",
+    base64: "BCJNGHRAvQAAAAAFXcwC",
   },
   {
     format: "lz4",
     content: "tiny",
     made: "lz4 -9 -BX --content-size -c FILE",
-    base64:
-      "BCJNGHxABgAAAAAAAAB5BgAAgExpbnV4CpzWmm4AAAAAnNaabg==",
+    base64: "BCJNGHxABgAAAAAAAAB5BgAAgExpbnV4CpzWmm4AAAAAnNaabg==",
   },
   {
     format: "lz4",
@@ -418,15 +403,13 @@ export const payloadSamples: readonly PayloadSample[] = [
     format: "zstd",
     content: "empty",
     made: "zstd -22 --ultra",
-    base64:
-      "KLUv/SQAAQAAmenYUQ==",
+    base64: "KLUv/SQAAQAAmenYUQ==",
   },
   {
     format: "zstd",
     content: "tiny",
     made: "zstd -22 --ultra",
-    base64:
-      "KLUv/QSIMQAATGludXgKujqyOQ==",
+    base64: "KLUv/QSIMQAATGludXgKujqyOQ==",
   },
   {
     format: "zstd",
@@ -439,8 +422,7 @@ export const payloadSamples: readonly PayloadSample[] = [
     format: "zstd",
     content: "zeros",
     made: "zstd -22 --ultra",
-    base64:
-      "KLUv/QSITAAACAABAPz/ORACAgAQAAIAEAACABAAAgAQAAIAEAACABAAAwAQAPE+FuE=",
+    base64: "KLUv/QSITAAACAABAPz/ORACAgAQAAIAEAACABAAAgAQAAIAEAACABAAAwAQAPE+FuE=",
   },
   {
     format: "zstd",
@@ -480,7 +462,8 @@ export const payloadSamples: readonly PayloadSample[] = [
   {
     format: "zstd",
     content: "small",
-    made: "(head -c 700 FILE | zstd; printf 'Q*M\\030\\003\\000\\000\\000abc'; tail -c +701 FILE | zstd)",
+    made:
+      "(head -c 700 FILE | zstd; printf 'Q*M\\030\\003\\000\\000\\000abc'; tail -c +701 FILE | zstd)",
     base64:
       "KLUv/QRYtQwAptRKQCCLNun4AIVdEQhIBq5f06J2IBhQSQBMIKMbdSgdxKiqvuc77PY/MQEBWWUQxMUABgQQylTK9K23e1xL7P//SAE1ADoAQwCbjCbUeYBJFJaSCRIBCsbQQBhIB8Tg/DUv/f3l3mbPjhlzvou5/zu/lKRSTSouiTHGkCdGAdTN+/5ff1R7v1NDAH18sI+GeRZwQqLs6tBEWZWhWUxYA052XUgaU/aXg+Npk9FUGZqFhgsbB0Idj04gMhEkMkSBCWN4MA8Q5kCUXZuMJsAADxLVSwbgyAfIbdZXKJDbLJCPD4WiE6FUdHeAI5v1lg6YYbMIaHg8nOvr4mwDMcYYcqXCSf3Z13ebedvMv/m3BWCh0I0sQG6qRoWTBBKHj9jouBF0GDZAkc36iYSO26wuIOACkRIyDyRSGqh2/Silzp1TAjaDxA9gI3k0dxsgcS8Tk93hTfDMjGa0EzHysvc17kCG4UkOoLA+TOQajNAp34gyOy5pqAN2A8UrIAMbLHl6Al7MaEfzaAY0tBnYvEbA7WhutA2iC2dr+opRKk0YAwAAAGFiYyi1L/0EWDUNANZVSjtAT5PGo/7epNAhJOTLGAnT4lMtf7PJiCaxxk1x1zv6UcquLfHpoVlPQIaQH+09d7PHdUZehzoXZm/WpkMALQA9ALriRITKAw4NFLuZiQiCEXvuI1XseG4384AhiRVFPPeQDRB7bvejALSeozwUypLgAoYKG47mg8G84Wg+ewDI7O5q+Cpr6pnn7d0sY0tcRNCHGOI5igMLC1hQ//l6/lHTVV//st6+5bq03vLzzGyfqwaXAhh6LlNvSy03IuYBhiQdaFk+EC9Ig4htgAiq4vVci1Ypb9M0tRwwYlLtZgKi9ZwGBAoIVM9oyjP11CgDr7+uKb3bAkTs6BAn8EoRrec2VEQkKKxwGIBMrVHLM9cvr9Gaz4BA5o7D2HgmaDI6GBk+LwmIfXCAATUgsIKRGSsP8oJAfLFTM16dmUfEUpn5aAGjhdzZB2pI2Bk5AG+aHmHIgRt4ZjOHQnHsLvEEQUTqqr9orHmjjEbtvkHCyIxMtVVTVLDPHHuEwblxLgtmx9HWyNSbC1c/4F3R7AGpLoAS/YNxcvCArThFyHFWW61G20C7WElxGQ==",
   },

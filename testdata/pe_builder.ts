@@ -206,8 +206,7 @@ export function winCertificate(
     readonly length?: number;
   },
 ): Uint8Array {
-  const { bytes, revision = 0x200, type = 2, length = 8 + bytes.length } =
-    certificate;
+  const { bytes, revision = 0x200, type = 2, length = 8 + bytes.length } = certificate;
   const made = new Uint8Array(up(8 + bytes.length, 8));
   const view = new DataView(made.buffer);
   view.setUint32(0, length, true);
@@ -217,17 +216,14 @@ export function winCertificate(
   return made;
 }
 
-const at16 = (bytes: Uint8Array, at: number) =>
-  (bytes[at] ?? 0) | (bytes[at + 1] ?? 0) << 8;
+const at16 = (bytes: Uint8Array, at: number) => (bytes[at] ?? 0) | (bytes[at + 1] ?? 0) << 8;
 
 /** Where in the file the checksum and the certificate directory entry are. */
 export function signedFields(
   image: Uint8Array,
 ): { checksum: number; entry: number } {
   const optional = at16(image, 0x3c) + coffHeader.size;
-  const table = at16(image, optional) === 0x20b
-    ? optionalHeader64.size
-    : optionalHeader32.size;
+  const table = at16(image, optional) === 0x20b ? optionalHeader64.size : optionalHeader32.size;
   return {
     checksum: optional + 0x40,
     entry: optional + table + CERTIFICATE_DIRECTORY * dataDirectory.size,

@@ -90,7 +90,7 @@ function encodingsOf(form: Form, mode: 32 | 64): Encoding[] {
   const sets: (readonly number[])[] = [[]];
   if (prefix !== "np" && prefix !== "66") sets.push([0x66]);
   const isString = form.operands.some(({ kind }) => kind === "X" || kind === "Y");
-  if (isString) for (const set of [...sets]) sets.push([...set, 0xf3], [...set, 0xf2]);
+  if (isString) { for (const set of [...sets]) sets.push([...set, 0xf3], [...set, 0xf2]); }
   if (isString || row.as === "jcxz" || row.text.startsWith("loop")) {
     if (mode === 64) sets.push([0x67]);
   }
@@ -192,7 +192,9 @@ function caseOf(
   const limit = mode === 64 ? 0xffff_ffff_ffff_ffffn : 0xffff_ffffn;
   const count = mode === 64 ? 16 : 8;
   for (let n = 0; n < count; n++) registers[n] = random.value() & limit;
-  if (random.below(2) === 0) registers[1] = (registers[1] ?? 0n) & ~0xffn | BigInt(random.below(70));
+  if (random.below(2) === 0) {
+    registers[1] = (registers[1] ?? 0n) & ~0xffn | BigInt(random.below(70));
+  }
   const somewhere = () => BigInt(dataAt + 0x180 + random.below(0x100));
   registers[4] = somewhere();
   if (name === "leave" || name === "enter") registers[5] = somewhere();

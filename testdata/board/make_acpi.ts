@@ -15,7 +15,8 @@ const tables = new Board().acpiTables(base) ?? new Uint8Array();
 const view = new DataView(tables.buffer);
 
 async function iasl(...args: string[]): Promise<void> {
-  const { success, stdout, stderr } = await new Deno.Command("iasl", { args, cwd: folder }).output();
+  const { success, stdout, stderr } = await new Deno.Command("iasl", { args, cwd: folder })
+    .output();
   const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   if (!success || /^(Warning|Error)/m.test(said)) throw new Error(said);
 }
@@ -35,7 +36,12 @@ async function reread(at: number): Promise<[string, string]> {
 const rsdt = view.getUint32(16, true);
 const xsdt = view.getUint32(24, true);
 const fadt = view.getUint32(xsdt - base + 36, true);
-const found = [rsdt, xsdt, view.getUint32(fadt - base + 36, true), view.getUint32(fadt - base + 40, true)];
+const found = [
+  rsdt,
+  xsdt,
+  view.getUint32(fadt - base + 36, true),
+  view.getUint32(fadt - base + 40, true),
+];
 for (let i = 36; i < view.getUint32(xsdt - base + 4, true); i += 8) {
   found.push(view.getUint32(xsdt - base + i, true));
 }

@@ -113,7 +113,9 @@ const out = [
   "export const answers: Readonly<Record<string, readonly (readonly [number, number])[]>> = {",
 ];
 for (const [name, script] of Object.entries(scripts)) {
-  const all = (await ask(stepsOf(script))).map(([time, value]) => `[${time}, 0x${value.toString(16)}]`);
+  const all = (await ask(stepsOf(script))).map(([time, value]) =>
+    `[${time}, 0x${value.toString(16)}]`
+  );
   out.push(`  ${JSON.stringify(name)}: [`);
   for (let i = 0; i < all.length; i += 6) out.push(`    ${all.slice(i, i + 6).join(", ")},`);
   out.push("  ],");

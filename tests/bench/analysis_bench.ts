@@ -98,13 +98,20 @@ if (import.meta.main) {
       const name = `${id}, ${payload.format}`;
       console.log(await measure(name, found.path, packed, tool, kernel.bytes.length, runs));
       if (payload.format !== "xz") continue;
-      // No kernel at hand has gzip, so the vmlinux is packed alone.
-      const gz = `${folder}/vmlinux.gz`;
-      await Deno.writeFile(`${folder}/vmlinux`, kernel.bytes);
-      await run(["sh", "-c", 'gzip -9 -n < "$1" > "$2"', "sh", `${folder}/vmlinux`, gz]);
-      console.log(
-        await measure("its vmlinux, gzip", gz, gz, "gzip -dc", kernel.bytes.length, runs),
-      );
+      // The same kernel in other formats: a vmlinux of its own, without signature and sums.
+      const plain = `${folder}/vmlinux`;
+      await Deno.writeFile(plain, kernel.bytes);
+      for (
+        const [pack, unpack] of [["gzip -9 -n", "gzip -dc"], [
+          "zstd -q -22 --ultra",
+          "zstd -qdc",
+        ]] as const
+      ) {
+        const again = `${folder}/vmlinux.packed`;
+        await run(["sh", "-c", `${pack} < "$1" > "$2"`, "sh", plain, again]);
+        const what = `its vmlinux, ${pack.split(" ")[0]}`;
+        console.log(await measure(what, again, again, unpack, kernel.bytes.length, runs));
+      }
     }
   } finally {
     await Deno.remove(folder, { recursive: true });
