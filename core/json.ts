@@ -16,7 +16,7 @@ import { kernelInfo } from "../formats/kernel_info.ts";
 import { type AnyRecord, isPresent, meaning, type Structure, walk } from "../formats/layout.ts";
 import { hexOf } from "../formats/others/finding.ts";
 import type { Pe } from "../formats/pe.ts";
-import { setupHeader, showProtocol } from "../formats/setup_header.ts";
+import { setupHeaderTable, showProtocol } from "../formats/setup_header.ts";
 import { releaseText } from "./evidence.ts";
 import { imageMap } from "./image_map.ts";
 import type { Inspection } from "./inspection.ts";
@@ -172,7 +172,8 @@ export function inspectionJson(
   }
   if (boot) {
     if (boot.at > 0) document.image_offset = boot.at;
-    document.setup_header = structureJson(setupHeader, boot.header.fields as AnyRecord);
+    const { fields, version } = boot.header;
+    document.setup_header = structureJson(setupHeaderTable(version), fields as AnyRecord);
     document.protocol = boot.header.version < 0x200 ? "old" : showProtocol(boot.header.version);
   }
   const release = releaseText(inspection);

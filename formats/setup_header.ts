@@ -467,6 +467,14 @@ export const syssizeBefore204 = {
   },
 } as const satisfies Structure;
 
+/** The table for a protocol version: before 2.04 with the narrow syssize and swap_dev. */
+export function setupHeaderTable(version: number): Structure {
+  if ((version & 0x7fff) >= 0x204) return setupHeader;
+  const fields = { ...setupHeader.fields, ...syssizeBefore204.fields };
+  const inOrder = Object.entries(fields).sort(([, a], [, b]) => a.at - b.at);
+  return { ...setupHeader, fields: Object.fromEntries(inOrder) };
+}
+
 /** A decoded setup header; fields the protocol version lacks are absent. */
 export type SetupHeader = Decoded<typeof setupHeader> & {
   /** Before protocol 2.04 only. */

@@ -9,6 +9,7 @@ import {
   loadflags,
   nominalHeaderEnd,
   setupHeader,
+  setupHeaderTable,
   showProtocol,
   syssizeBefore204,
   xloadflags,
@@ -95,6 +96,19 @@ Deno.test("before 2.04 syssize has 16 bits, and the rest is the swap device", ()
   image.set([0x04, 0x02], 0x206);
   const { syssize, swap_dev } = decodeSetupHeader(image).fields;
   assert.deepEqual([syssize, swap_dev], [0x56781234, undefined]);
+});
+
+Deno.test("the table of a version before 2.04 has the words that stood there, in order", () => {
+  const names = Object.keys(setupHeaderTable(0x203).fields);
+  assert.deepEqual(names.slice(0, 5), [
+    "setup_sects",
+    "root_flags",
+    "syssize",
+    "swap_dev",
+    "ram_size",
+  ]);
+  assert.deepEqual([...flaws(setupHeaderTable(0x203))], []);
+  assert.equal(setupHeaderTable(0x204), setupHeader);
 });
 
 Deno.test("the byte at 0x201 says where the header ends, and fields past it are absent", () => {

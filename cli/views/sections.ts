@@ -30,7 +30,7 @@ import {
   optionalHeader64,
   showCharacteristics,
 } from "../../formats/pe_headers.ts";
-import { setupHeader, syssizeBefore204 } from "../../formats/setup_header.ts";
+import { setupHeaderTable } from "../../formats/setup_header.ts";
 import { styles } from "../ui/style.ts";
 import { type Column, keyValues, table } from "../ui/table.ts";
 import type { Terminal } from "../ui/terminal.ts";
@@ -122,11 +122,7 @@ export const sections: Readonly<Record<string, SectionView>> = {
     print(terminal, { inspection: { boot } }) {
       if (!boot) return false;
       const { fields, version } = boot.header;
-      terminal.out(fieldTable(terminal, setupHeader, fields as AnyRecord, boot.at));
-      if ((version & 0x7fff) < 0x204) {
-        const old: AnyRecord = { swap_dev: fields.swap_dev };
-        terminal.out(fieldTable(terminal, syssizeBefore204, old, boot.at));
-      }
+      terminal.out(fieldTable(terminal, setupHeaderTable(version), fields as AnyRecord, boot.at));
       return true;
     },
   },
