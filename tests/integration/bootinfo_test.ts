@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { root } from "../tree.ts";
 import { type FetchedImage, readImage, withImages } from "../images/images.ts";
+import { noOwnPage, ownZeroPage } from "../own_page.ts";
 
 interface Ran {
   readonly code: number;
@@ -191,17 +192,9 @@ withImages("bootinfo lists the head of an initramfs, and all of it when asked", 
 });
 
 /** What this machine's own kernel was handed over, where there is such a file. */
-const handedOver = "/sys/kernel/boot_params/data";
-let page: Uint8Array | undefined;
-try {
-  page = Deno.readFileSync(handedOver);
-} catch {
-  page = undefined;
-}
+const page = ownZeroPage();
 Deno.test({
-  name: `the zero page of this machine's kernel decodes${
-    page ? "" : ` (skipped: no ${handedOver})`
-  }`,
+  name: `the zero page of this machine's kernel decodes${page ? "" : noOwnPage}`,
   ignore: page === undefined,
   async fn() {
     assert.equal(page?.length, 4096);

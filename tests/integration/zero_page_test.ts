@@ -10,6 +10,7 @@ import { decodeBootParams, showVersionBasis } from "../../formats/boot_params.ts
 import { sanitize } from "../../formats/sanitizer.ts";
 import { decodeSetupHeader } from "../../formats/setup_header.ts";
 import { forEachImage, readImage } from "../images/images.ts";
+import { noOwnPage, ownZeroPage } from "../own_page.ts";
 
 const memory = 2n << 30n;
 
@@ -59,15 +60,8 @@ forEachImage("what is no Linux but has its header gets a page or a reason", ["he
   }
 });
 
-const own = "/sys/kernel/boot_params/data";
-const ownPage = ((): Uint8Array | undefined => {
-  try {
-    return Deno.readFileSync(own);
-  } catch {
-    return undefined;
-  }
-})();
-const skipped = ownPage === undefined ? ` (skipped: no ${own})` : "";
+const ownPage = ownZeroPage();
+const skipped = ownPage === undefined ? noOwnPage : "";
 
 Deno.test({
   name: `the running kernel's own page decodes, its map in order${skipped}`,
