@@ -11,7 +11,7 @@ import { InputError, UsageError } from "./ui/errors.ts";
 import { exit } from "./ui/exit.ts";
 import { writeOutput } from "./ui/files.ts";
 import type { Terminal } from "./ui/terminal.ts";
-import { kernelIn, noConfig } from "./views/inside.ts";
+import { kernelIn, noConfig, symbolLines } from "./views/inside.ts";
 import { grouped } from "./views/words.ts";
 
 const utf8 = new TextEncoder();
@@ -49,14 +49,7 @@ const finders: Readonly<
   },
   btf(inspection) {
     const { bytes, elf } = kernelIn(inspection);
-    const place = findBtf(
-      bytes,
-      elf?.sections.map(({ name, offset, size }) => ({
-        name,
-        offset: Number(offset),
-        size: Number(size),
-      })),
-    );
+    const place = findBtf(bytes, elf?.sections);
     if (!place) throw new InputError(inspection.path, "has no BTF (CONFIG_DEBUG_INFO_BTF)");
     return bytes.subarray(place.offset, place.offset + place.length);
   },
@@ -69,17 +62,7 @@ const finders: Readonly<
     return first.data;
   },
   async symbols(inspection) {
-    const kernel = kernelIn(inspection);
-    const table = await kernel.symbols();
-    if (!table) {
-      throw new InputError(inspection.path, await kernel.symbolsAbsent() ?? "has no symbols");
-    }
-    const width = kernel.elf?.class === 32 ? 8 : 16;
-    const lines: string[] = [];
-    for (const { address, type, name } of table.symbols()) {
-      lines.push(`${address.toString(16).padStart(width, "0")} ${type} ${name}\n`);
-    }
-    return utf8.encode(lines.join(""));
+    return utf8.encode([...await symbolLines(inspection)].join(""));
   },
 };
 

@@ -10,6 +10,7 @@ import { checkImageCrc, type ImageCrc } from "../formats/image_crc.ts";
 import { decodeKernelInfo, type KernelInfo } from "../formats/kernel_info.ts";
 import { findPayload, type FoundPayload } from "../formats/payload/payload.ts";
 import { decodePe, type Pe } from "../formats/pe.ts";
+import { protectedModeStart } from "../formats/setup_code.ts";
 import { decodeSetupHeader, type FoundHeader } from "../formats/setup_header.ts";
 import { readVersionString, type VersionString } from "../formats/version_string.ts";
 
@@ -86,7 +87,7 @@ export function openBootImage(
   // asks the BIOS what machine this is; the protected-mode part unpacks the kernel.
   // The border is `setup_sects` sectors behind the boot sector, and a 0 there stands
   // for 4, because the first kernels that had the byte did not fill it in.
-  const setupSize = ((fields.setup_sects || 4) + 1) * 512;
+  const setupSize = protectedModeStart(header);
   const told = (fields.syssize ?? 0) * 16;
   const there = Math.max(0, bytes.length - setupSize);
   // Before 2.04 syssize has 16 bits only, and a bzImage's length is the file's.

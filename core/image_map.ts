@@ -6,6 +6,7 @@
 
 import { hex } from "../formats/errors.ts";
 import { machines as machineNames } from "../formats/pe_headers.ts";
+import { setupSignature } from "../formats/setup_code.ts";
 import { showProtocol } from "../formats/setup_header.ts";
 import type { BootImage } from "./boot_image.ts";
 import { type Claim, claimFilling, fileMap, type Region } from "./file_map.ts";
@@ -122,7 +123,7 @@ function* bootClaims(boot: BootImage): Generator<Claim> {
       note: versionString.release,
     };
   }
-  const signature = setupSignature(boot);
+  const signature = setupSignature(bytes, header);
   if (signature !== undefined) {
     yield { offset: at + signature, length: 4, name: "setup signature", note: "0x5a5aaa55" };
   }
@@ -163,16 +164,6 @@ function* bootClaims(boot: BootImage): Generator<Claim> {
       note: status === "absent" ? "absent: zero" : status,
     };
   }
-}
-
-/** Offset of the setup code's closing signature in the image. */
-function setupSignature({ bytes, setupSize }: BootImage): number | undefined {
-  for (let i = Math.min(setupSize, bytes.length) - 4; i >= 0x200; i--) {
-    if (
-      bytes[i] === 0x55 && bytes[i + 1] === 0xaa && bytes[i + 2] === 0x5a && bytes[i + 3] === 0x5a
-    ) return i;
-  }
-  return undefined;
 }
 
 function* elfClaims({ kernel, bytes }: Inspection): Generator<Claim> {

@@ -107,12 +107,7 @@ export async function openKernel(
   });
   const btf = once(async (): Promise<Btf | undefined> => {
     const { findBtf, openBtf } = await import("../formats/btf/mod.ts");
-    const sections = elf?.sections.map(({ name, offset, size }) => ({
-      name,
-      offset: Number(offset),
-      size: Number(size),
-    }));
-    const place = findBtf(bytes, sections);
+    const place = findBtf(bytes, elf?.sections);
     return place && openBtf(bytes.subarray(place.offset, place.offset + place.length));
   });
   const table = once(async () => {

@@ -13,6 +13,7 @@
 
 import type { Complaint } from "../formats/complaint.ts";
 import { hex } from "../formats/errors.ts";
+import { setupSignature } from "../formats/setup_code.ts";
 import { showProtocol } from "../formats/setup_header.ts";
 import type { BootImage } from "./boot_image.ts";
 import { isFilled } from "./file_map.ts";
@@ -164,12 +165,8 @@ export const rules: Readonly<Record<string, Rule>> = {
     find: one(({ bytes, setupSize, header, payload }) => {
       // Only kernels since 2.6.23 have it: those that name their payload.
       if (header.version < 0x208 || !payload || setupSize > bytes.length) return undefined;
-      const signature = Uint8Array.of(0x55, 0xaa, 0x5a, 0x5a);
-      // By its first byte: some 20,000 places are looked at in every summary.
-      for (let at = setupSize - 4; (at = bytes.lastIndexOf(0x55, at)) >= 0x200; at--) {
-        if (signature.every((byte, i) => bytes[at + i] === byte)) return undefined;
-      }
-      return [setupSize - 4, "no setup signature 0x5a5aaa55 in the setup code"];
+      return setupSignature(bytes, header) === undefined &&
+        [setupSize - 4, "no setup signature 0x5a5aaa55 in the setup code"];
     }),
   },
   "syssize": {

@@ -72,7 +72,7 @@ export function readSetupCode(image: Uint8Array, header: FoundHeader): SetupCode
   const setup = image.subarray(0, size);
   let last = setup.length;
   while (last > 0 && setup[last - 1] === 0) last--;
-  const signature = signatureIn(setup);
+  const signature = setupSignature(image, header);
   const maker = signature === undefined ? makerOf(image.subarray(0, MAKER_REACH)) : undefined;
   return {
     size,
@@ -83,13 +83,19 @@ export function readSetupCode(image: Uint8Array, header: FoundHeader): SetupCode
   };
 }
 
-/** The last 55 aa 5a 5a: the code that compares with it has a copy before. */
-function signatureIn(setup: Uint8Array): number | undefined {
+/**
+ * Where the setup code's closing 55 aa 5a 5a is, in bytes: the last of them, since
+ * the code that compares with it has a copy before.
+ *
+ * @param image From its boot sector on.
+ */
+export function setupSignature(image: Uint8Array, header: FoundHeader): number | undefined {
+  const setup = image.subarray(0, protectedModeStart(header));
+  // By its first byte: some 20,000 places are looked at in every summary.
   for (let at = setup.length - 4; at >= 0x200; at--) {
-    if (
-      setup[at] === 0x55 && setup[at + 1] === 0xaa && setup[at + 2] === 0x5a &&
-      setup[at + 3] === 0x5a
-    ) return at;
+    at = setup.lastIndexOf(0x55, at);
+    if (at < 0x200) return undefined;
+    if (setup[at + 1] === 0xaa && setup[at + 2] === 0x5a && setup[at + 3] === 0x5a) return at;
   }
   return undefined;
 }

@@ -13,7 +13,7 @@
  */
 
 import { hex, need } from "./errors.ts";
-import { bitNames, decode, type Decoded, type Structure } from "./layout.ts";
+import { decode, type Decoded, type Structure } from "./layout.ts";
 
 /** Platform types, as the kernel's uapi header bootparam.h assigns them. */
 export const platformTypes = ["pc", "lguest", "xen", "intel-mid", "ce4100"] as const;
@@ -128,6 +128,9 @@ export const loadflags = {
   7: "CAN_USE_HEAP",
 } as const;
 
+/** `loadflags`: the protected-mode part goes to 0x100000, a bzImage. */
+export const LOADED_HIGH = 0x01;
+
 /** Bits of `xloadflags`. */
 export const xloadflags = {
   0: "XLF_KERNEL_64",
@@ -139,6 +142,9 @@ export const xloadflags = {
   6: "XLF_5LEVEL_ENABLED",
   7: "XLF_MEM_ENCRYPTION",
 } as const;
+
+/** `xloadflags`: there is a 64-bit entry, 0x200 into the protected-mode part. */
+export const XLF_KERNEL_64 = 0x01;
 
 /**
  * struct setup_header, protocol 2.15. Offsets count from the start of the image,
@@ -560,9 +566,4 @@ export function headerOf(bytes: Uint8Array, version: number, end: number): Found
     end,
     nominalEnd: nominalHeaderEnd(known),
   };
-}
-
-/** Names of the bits set in `loadflags`. */
-export function showLoadflags(value: number): string[] {
-  return bitNames(value, loadflags);
 }

@@ -48,12 +48,11 @@ function isNarrow({ elf }: Kernel, table: Kallsyms): boolean {
   return true;
 }
 
-/** Prints the symbol table as System.map has it. */
-export async function printSymbols(
-  terminal: Terminal,
+/** The symbol table as System.map has it, a line a symbol; those that match. */
+export async function symbolLines(
   inspection: Inspection,
-  pattern: string | true,
-): Promise<void> {
+  wanted?: RegExp,
+): Promise<Generator<string>> {
   const kernel = kernelIn(inspection);
   const table = await kernel.symbols();
   if (!table) {
@@ -62,13 +61,26 @@ export async function printSymbols(
       await kernel.symbolsAbsent() ?? "has no symbol table",
     );
   }
-  const wanted = pattern === true ? undefined : patternOf(pattern);
   const digits = isNarrow(kernel, table) ? 8 : 16;
+  return (function* () {
+    for (const { address, type, name } of table.symbols()) {
+      if (wanted && !wanted.test(name)) continue;
+      yield `${hex(address, digits).slice(2)} ${type} ${name}\n`;
+    }
+  })();
+}
+
+/** Prints the symbol table as System.map has it. */
+export async function printSymbols(
+  terminal: Terminal,
+  inspection: Inspection,
+  pattern: string | true,
+): Promise<void> {
+  const wanted = pattern === true ? undefined : patternOf(pattern);
   let found = 0;
-  for (const { address, type, name } of table.symbols()) {
-    if (wanted && !wanted.test(name)) continue;
+  for (const line of await symbolLines(inspection, wanted)) {
     found++;
-    terminal.out(`${hex(address, digits).slice(2)} ${type} ${printable(name)}\n`);
+    terminal.out(printable(line));
   }
   if (found === 0) {
     throw new InputError(inspection.path, `has no symbol that matches "${String(pattern)}"`);

@@ -16,7 +16,13 @@ import {
 } from "../../formats/boot_params.ts";
 import { hex } from "../../formats/errors.ts";
 import { encodeE820, encodeSetupData, setupDataHeader } from "../../formats/setup_data.ts";
-import { HDRS, type SetupHeader, showProtocol } from "../../formats/setup_header.ts";
+import {
+  HDRS,
+  LOADED_HIGH,
+  type SetupHeader,
+  showProtocol,
+  XLF_KERNEL_64,
+} from "../../formats/setup_header.ts";
 import { BootError } from "../errors.ts";
 import {
   type Cargo,
@@ -31,9 +37,7 @@ import { isInProtocol, type Owner, PageWriter } from "../page_writer.ts";
 import type { Entry } from "../platforms/platform.ts";
 import { runAddress } from "../run_address.ts";
 
-const XLF_KERNEL_64 = 1;
 const XLF_ABOVE_4G = 2;
-const LOADED_HIGH = 1;
 const GIB4 = 1n << 32n;
 const PAGE = 0x1000n;
 

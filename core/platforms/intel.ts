@@ -12,11 +12,10 @@
  * @module
  */
 
+import { XLF_KERNEL_64 } from "../../formats/setup_header.ts";
 import { isAtLeast, type Release } from "../release.ts";
 import { noEntry, pcEntries } from "./pc.ts";
 import type { Evidence, Feature, Platform, Verdict } from "./platform.ts";
-
-const XLF_KERNEL_64 = 0x01;
 
 /** Whether the kernel is known to be a 64-bit one. */
 function is64(evidence: Evidence): boolean {

@@ -11,11 +11,10 @@
  * @module
  */
 
+import { XLF_KERNEL_64 } from "../../formats/setup_header.ts";
 import { isAtLeast } from "../release.ts";
 import { pcEntries } from "./pc.ts";
 import type { Evidence, Platform, Verdict } from "./platform.ts";
-
-const XLF_KERNEL_64 = 0x01;
 
 /** The row. */
 export const lguest: Platform = {

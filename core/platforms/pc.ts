@@ -8,11 +8,8 @@
  * @module
  */
 
-import type { FoundHeader } from "../../formats/setup_header.ts";
+import { type FoundHeader, LOADED_HIGH, XLF_KERNEL_64 } from "../../formats/setup_header.ts";
 import type { Entry, Evidence, Platform, Verdict } from "./platform.ts";
-
-const LOADED_HIGH = 0x01;
-const XLF_KERNEL_64 = 0x01;
 
 const flat32 = "protected mode, paging off, flat segments, esi → zero page";
 const paged64 = "long mode, identity map, rsi → zero page";
