@@ -1,0 +1,473 @@
+/**
+ * The memory management unit: linear addresses through page tables to bytes of
+ * the machine's memory, with translation buffers that generated code reads, too.
+ *
+ * ## Translation buffers
+ *
+ * Four direct-mapped tables of entries of 16 bytes, at {@link at.TLB}: reads and
+ * writes of the supervisor, reads and writes of the user. The tag is the page's
+ * linear address; an entry of a write table further promises that the dirty bit
+ * is set and that no code was decoded from the page. So whatever hits may touch
+ * RAM at once, and everything else comes here.
+ *
+ * Which entries are filled is kept in a list, so that a flush costs what was used.
+ *
+ * Source: Intel SDM vol. 3A, 4.10 (caching translation information).
+ *
+ * @module
+ */
+
+import * as at from "./layout.ts";
+import { ACCESS_CODE, ACCESS_IMPLICIT, ACCESS_USER, ACCESS_WRITE, PageWalk } from "./page_walk.ts";
+import { Fault, type Mmu, type Processor, type Rights, vectors } from "./processor.ts";
+
+/** Which translations of code are no longer to be trusted: all, those not global, or one page's. */
+export type CodeMappingChange = "all" | "nonglobal" | number;
+
+const two32 = 0x1_0000_0000;
+const entries = 4 * at.TLB_ENTRIES;
+/** From here on clearing everything is faster than clearing what is filled. */
+const manyEntries = 1024;
+
+/** Page tables, walked and remembered. */
+export class PageTables implements Mmu {
+  /** Is told that bytes were written from which code was decoded. */
+  onCodeWrite: ((physical: number, bytes: number) => void) | undefined;
+  /** Is told that linear addresses may lead elsewhere: all, those that are not global, or of one page. */
+  onCodeMappingChange: ((kind: CodeMappingChange) => void) | undefined;
+
+  readonly #cpu: Processor;
+  readonly #walk: PageWalk;
+  /** Filled entries, by their number within the four tables, each once. */
+  readonly #filled = new Int32Array(entries);
+  readonly #isListed = new Uint8Array(entries);
+  #count = 0;
+  /** Where pieces of pages of 2 and 4 MiB are remembered, and pieces of 1 GiB: hashed. */
+  readonly #large = new Uint8Array(0x1000);
+  readonly #giant = new Uint8Array(0x100);
+  /** All tables empty; made when first needed. */
+  #empty: Uint8Array | undefined;
+
+  /** What `finishStore` does: pieces of SCRATCH to physical addresses. */
+  #first = 0;
+  #firstBytes = 0;
+  #second = 0;
+  #secondBytes = 0;
+
+  /** Page tables of a processor; its translation buffers are emptied. */
+  constructor(cpu: Processor) {
+    this.#cpu = cpu;
+    this.#walk = new PageWalk(cpu);
+    this.#walk.onCodeWrite = (physical, bytes) => this.onCodeWrite?.(physical, bytes);
+    this.reset();
+  }
+
+  /** The four pointers of PAE paging, which no register shows but a snapshot needs. */
+  get pointers(): Int32Array {
+    return this.#walk.pointers;
+  }
+
+  /** Empties the translation buffers, whatever they hold, as after a snapshot was restored. */
+  reset(): void {
+    this.#clear();
+    this.onCodeMappingChange?.("all");
+  }
+
+  // Mmu
+
+  load(linear: number, bytes: 1 | 2 | 4, rights: Rights = "current"): number {
+    const host = this.#hostForLoad(linear, bytes, this.#access(rights));
+    const { view } = this.#cpu;
+    return bytes === 4
+      ? view.getUint32(host, true)
+      : bytes === 2
+      ? view.getUint16(host, true)
+      : view.getUint8(host);
+  }
+
+  loadBig(linear: number, rights: Rights = "current"): bigint {
+    return this.#cpu.view.getBigUint64(
+      this.#hostForLoad(linear, 8, this.#access(rights)),
+      true,
+    );
+  }
+
+  store(linear: number, bytes: 1 | 2 | 4, value: number, rights: Rights = "current"): void {
+    const host = this.#hostForStore(linear, bytes, this.#access(rights) | ACCESS_WRITE);
+    const { view } = this.#cpu;
+    if (bytes === 4) view.setUint32(host, value, true);
+    else if (bytes === 2) view.setUint16(host, value, true);
+    else view.setUint8(host, value);
+    if (host === at.SCRATCH) this.finishStore();
+  }
+
+  storeBig(linear: number, value: bigint, rights: Rights = "current"): void {
+    const host = this.#hostForStore(linear, 8, this.#access(rights) | ACCESS_WRITE);
+    this.#cpu.view.setBigUint64(host, value, true);
+    if (host === at.SCRATCH) this.finishStore();
+  }
+
+  requireLoad(linear: number, bytes: number, rights: Rights = "current"): void {
+    this.#require(linear, bytes, this.#access(rights));
+  }
+
+  requireStore(linear: number, bytes: number, rights: Rights = "current"): void {
+    this.#require(linear, bytes, this.#access(rights) | ACCESS_WRITE);
+  }
+
+  code(linear: number): number {
+    return this.#translate(linear, ACCESS_CODE | (this.#cpu.cpl === 3 ? ACCESS_USER : 0));
+  }
+
+  flush(global: boolean): void {
+    if (global) {
+      if (this.#count > manyEntries) this.#clear();
+      else {
+        for (let n = 0; n < this.#count; n++) this.#drop(this.#filled[n] as number);
+        this.#count = 0;
+        this.#large.fill(0);
+        this.#giant.fill(0);
+      }
+    } else {
+      const { words } = this.#cpu;
+      let kept = 0;
+      for (let n = 0; n < this.#count; n++) {
+        const entry = this.#filled[n] as number;
+        if (((words[(at.TLB >> 2) + 4 * entry + 3] as number) & 1) !== 0) {
+          this.#filled[kept++] = entry;
+        } else this.#drop(entry);
+      }
+      this.#count = kept;
+    }
+    this.onCodeMappingChange?.(global ? "all" : "nonglobal");
+  }
+
+  invalidate(linear: number): void {
+    const index = linear >>> 12 & at.TLB_ENTRIES - 1;
+    const low = linear & ~0xfff;
+    const high = Math.floor(linear / two32);
+    for (let entry = index; entry < entries; entry += at.TLB_ENTRIES) {
+      if (this.#isTagged(entry, low, high)) this.#forget(entry);
+    }
+    const isLarge = this.#large[largeHash(linear)] !== 0;
+    const isGiant = this.#giant[giantHash(linear)] !== 0;
+    if (isLarge || isGiant) this.#invalidateLarge(linear);
+    // A large page's other pieces may hold code as well.
+    this.onCodeMappingChange?.(
+      isLarge || isGiant ? "all" : linear - (linear & 0xfff),
+    );
+  }
+
+  physicalLoad(address: number, bytes: 1 | 2 | 4): number {
+    const cpu = this.#cpu;
+    const physical = this.#through(address);
+    if (physical + bytes > cpu.ram) return cpu.devices.read(physical, bytes) >>> 0;
+    const host = at.RAM + physical;
+    return bytes === 4
+      ? cpu.view.getUint32(host, true)
+      : bytes === 2
+      ? cpu.view.getUint16(host, true)
+      : cpu.view.getUint8(host);
+  }
+
+  physicalStore(address: number, bytes: 1 | 2 | 4, value: number): void {
+    const cpu = this.#cpu;
+    const physical = this.#through(address);
+    if (physical + bytes > cpu.ram) {
+      cpu.devices.write(physical, value, bytes);
+      return;
+    }
+    const host = at.RAM + physical;
+    if (bytes === 4) cpu.view.setUint32(host, value, true);
+    else if (bytes === 2) cpu.view.setUint16(host, value, true);
+    else cpu.view.setUint8(host, value);
+    this.written(physical, bytes);
+  }
+
+  loadPointers(cr3: bigint): boolean {
+    return this.#walk.loadPointers(Number(cr3 & 0xffff_ffffn));
+  }
+
+  // Code and its pages
+
+  /** Code was decoded from a page of physical memory: writes to it are to be told from now on. */
+  protectCode(page: number): void {
+    const { bytes, words } = this.#cpu;
+    bytes[at.CODE_PAGES + page] = 1;
+    const host = at.RAM + 4096 * page | 0;
+    for (let n = 0; n < this.#count; n++) {
+      const entry = this.#filled[n] as number;
+      if ((entry & at.TLB_ENTRIES) === 0) continue;
+      const word = (at.TLB >> 2) + 4 * entry;
+      const tag = words[word] as number;
+      if (tag !== at.TLB_EMPTY && (tag + (words[word + 2] as number) | 0) === host) {
+        this.#forget(entry);
+      }
+    }
+  }
+
+  /** No code of a page is left. */
+  unprotectCode(page: number): void {
+    this.#cpu.bytes[at.CODE_PAGES + page] = 0;
+  }
+
+  /** A device or TypeScript has written to RAM by itself. */
+  written(address: number, length: number): void {
+    if (this.onCodeWrite === undefined) return;
+    const { bytes } = this.#cpu;
+    const end = address + length;
+    for (let from = address; from < end;) {
+      const page = Math.floor(from / 4096);
+      const to = Math.min(end, 4096 * (page + 1));
+      if (bytes[at.CODE_PAGES + page] !== 0) this.onCodeWrite(from, to - from);
+      from = to;
+    }
+  }
+
+  // What generated code calls where its translation buffer has no answer
+
+  /**
+   * Where up to 16 bytes can be read, with the rights of the current privilege
+   * level: in RAM, or SCRATCH, to which they have been copied.
+   *
+   * @returns A byte address in the machine's memory.
+   * @throws {Fault} #PF.
+   */
+  hostForLoad(linear: number, bytes: number): number {
+    return this.#hostForLoad(linear, bytes, this.#cpu.cpl === 3 ? ACCESS_USER : 0);
+  }
+
+  /**
+   * Where up to 16 bytes can be written: in RAM, or SCRATCH; then `finishStore`
+   * must be called when they are there.
+   *
+   * @throws {Fault} #PF, on any of the bytes.
+   */
+  hostForStore(linear: number, bytes: number): number {
+    return this.#hostForStore(
+      linear,
+      bytes,
+      this.#cpu.cpl === 3 ? ACCESS_USER | ACCESS_WRITE : ACCESS_WRITE,
+    );
+  }
+
+  /** Like `hostForStore`, but what is there now can be read there, too. */
+  hostForUpdate(linear: number, bytes: number): number {
+    const host = this.hostForStore(linear, bytes);
+    if (host === at.SCRATCH) {
+      this.#fetch(this.#first, at.SCRATCH, this.#firstBytes);
+      this.#fetch(this.#second, at.SCRATCH + this.#firstBytes, this.#secondBytes);
+    }
+    return host;
+  }
+
+  /** Takes the bytes of the last `hostForStore` or `hostForUpdate` from SCRATCH to where they belong. */
+  finishStore(): void {
+    const bytes = this.#secondBytes;
+    this.#put(at.SCRATCH, this.#first, this.#firstBytes);
+    if (bytes > 0) this.#put(at.SCRATCH + this.#firstBytes, this.#second, bytes);
+  }
+
+  #hostForLoad(linear: number, bytes: number, access: number): number {
+    const inPage = 4096 - (linear & 0xfff);
+    if (bytes <= inPage) {
+      const cpu = this.#cpu;
+      const physical = this.#translate(linear, access);
+      if (physical + bytes <= cpu.ram) return at.RAM + physical;
+      this.#fetch(physical, at.SCRATCH, bytes);
+      return at.SCRATCH;
+    }
+    const first = this.#translate(linear, access);
+    const second = this.#translate(this.#next(linear + inPage), access);
+    this.#fetch(first, at.SCRATCH, inPage);
+    this.#fetch(second, at.SCRATCH + inPage, bytes - inPage);
+    return at.SCRATCH;
+  }
+
+  #hostForStore(linear: number, bytes: number, access: number): number {
+    const cpu = this.#cpu;
+    const inPage = 4096 - (linear & 0xfff);
+    const first = this.#translate(linear, access);
+    if (bytes <= inPage) {
+      if (
+        first + bytes <= cpu.ram &&
+        cpu.bytes[at.CODE_PAGES + Math.floor(first / 4096)] === 0
+      ) return at.RAM + first;
+      this.#firstBytes = bytes;
+      this.#secondBytes = 0;
+    } else {
+      this.#second = this.#translate(this.#next(linear + inPage), access);
+      this.#firstBytes = inPage;
+      this.#secondBytes = bytes - inPage;
+    }
+    this.#first = first;
+    return at.SCRATCH;
+  }
+
+  #require(linear: number, bytes: number, access: number): void {
+    this.#translate(linear, access);
+    const inPage = 4096 - (linear & 0xfff);
+    if (bytes > inPage) this.#translate(this.#next(linear + inPage), access);
+  }
+
+  /** Physical memory to our memory. */
+  #fetch(physical: number, to: number, count: number): void {
+    const { bytes, ram, view, devices } = this.#cpu;
+    if (physical + count <= ram) {
+      bytes.copyWithin(to, at.RAM + physical, at.RAM + physical + count);
+      return;
+    }
+    for (let n = 0; n < count;) {
+      const width = count - n >= 4 ? 4 : count - n >= 2 ? 2 : 1;
+      const value = devices.read(physical + n, width);
+      if (width === 4) view.setUint32(to + n, value, true);
+      else if (width === 2) view.setUint16(to + n, value, true);
+      else view.setUint8(to + n, value);
+      n += width;
+    }
+  }
+
+  /** Our memory to physical memory. */
+  #put(from: number, physical: number, count: number): void {
+    const { bytes, ram, view, devices } = this.#cpu;
+    if (physical + count <= ram) {
+      bytes.copyWithin(at.RAM + physical, from, from + count);
+      this.written(physical, count);
+      return;
+    }
+    for (let n = 0; n < count;) {
+      const width = count - n >= 4 ? 4 : count - n >= 2 ? 2 : 1;
+      const value = width === 4
+        ? view.getUint32(from + n, true)
+        : width === 2
+        ? view.getUint16(from + n, true)
+        : view.getUint8(from + n);
+      devices.write(physical + n, value, width);
+      n += width;
+    }
+  }
+
+  #access(rights: Rights): number {
+    const isUser = this.#cpu.cpl === 3;
+    if (rights === "supervisor") return isUser ? ACCESS_IMPLICIT : 0;
+    return isUser ? ACCESS_USER : 0;
+  }
+
+  /** Linear to physical; a data access to RAM is remembered. */
+  #translate(linear: number, access: number): number {
+    const table = ((access & ACCESS_USER) !== 0 ? 2 : 0) + ((access & ACCESS_WRITE) !== 0 ? 1 : 0);
+    const entry = table * at.TLB_ENTRIES + (linear >>> 12 & at.TLB_ENTRIES - 1);
+    if ((access & ACCESS_CODE) === 0) {
+      const { words } = this.#cpu;
+      const word = (at.TLB >> 2) + 4 * entry;
+      if (
+        words[word] === (linear & ~0xfff) && words[word + 1] === Math.floor(linear / two32)
+      ) {
+        return ((linear & ~0) + (words[word + 2] as number) >>> 0) - at.RAM;
+      }
+    }
+    const walk = this.#walk;
+    const code = walk.walk(linear, access);
+    if (code >= 0) throw new Fault(vectors.PF, code, linear);
+    const { page } = walk;
+    if (page + 4096 <= this.#cpu.ram && walk.isLasting && (access & ACCESS_CODE) === 0) {
+      this.#remember(linear, page, entry);
+    }
+    return page + (linear & 0xfff);
+  }
+
+  #remember(linear: number, page: number, entry: number): void {
+    const walk = this.#walk;
+    if (walk.shift > 12) {
+      if (walk.shift === 30) this.#giant[giantHash(linear)] = 1;
+      else this.#large[largeHash(linear)] = 1;
+    }
+    const read = entry & ~at.TLB_ENTRIES;
+    this.#fill(read, linear, page);
+    if (walk.isWritable && this.#cpu.bytes[at.CODE_PAGES + (page >>> 12)] === 0) {
+      this.#fill(read | at.TLB_ENTRIES, linear, page);
+    }
+  }
+
+  #fill(entry: number, linear: number, page: number): void {
+    const { words } = this.#cpu;
+    const word = (at.TLB >> 2) + 4 * entry;
+    const low = linear & ~0xfff;
+    words[word] = low;
+    words[word + 1] = Math.floor(linear / two32);
+    words[word + 2] = at.RAM + page - low;
+    words[word + 3] = (this.#walk.isGlobal ? 1 : 0) | this.#walk.shift << 8;
+    if (this.#isListed[entry] === 0) {
+      this.#isListed[entry] = 1;
+      this.#filled[this.#count++] = entry;
+    }
+  }
+
+  /** Empties an entry; it stays in the list. */
+  #forget(entry: number): void {
+    const { words } = this.#cpu;
+    const word = (at.TLB >> 2) + 4 * entry;
+    words[word] = at.TLB_EMPTY;
+    words[word + 1] = 0;
+    words[word + 3] = 0;
+  }
+
+  /** Empties an entry that is taken off the list. */
+  #drop(entry: number): void {
+    this.#forget(entry);
+    this.#isListed[entry] = 0;
+  }
+
+  #clear(): void {
+    if (this.#empty === undefined) {
+      const tags = new BigInt64Array(2 * entries);
+      for (let n = 0; n < tags.length; n += 2) tags[n] = BigInt(at.TLB_EMPTY);
+      this.#empty = new Uint8Array(tags.buffer);
+    }
+    this.#cpu.bytes.set(this.#empty, at.TLB);
+    this.#isListed.fill(0);
+    this.#count = 0;
+    this.#large.fill(0);
+    this.#giant.fill(0);
+  }
+
+  #isTagged(entry: number, low: number, high: number): boolean {
+    const { words } = this.#cpu;
+    const word = (at.TLB >> 2) + 4 * entry;
+    return words[word] === low && words[word + 1] === high;
+  }
+
+  /** Drops what was remembered of the large page around an address. */
+  #invalidateLarge(linear: number): void {
+    const { words } = this.#cpu;
+    const low = linear | 0;
+    const high = Math.floor(linear / two32);
+    for (let n = 0; n < this.#count; n++) {
+      const entry = this.#filled[n] as number;
+      const word = (at.TLB >> 2) + 4 * entry;
+      const shift = (words[word + 3] as number) >>> 8;
+      if (shift <= 12 || words[word + 1] !== high) continue;
+      if (((words[word] as number) ^ low) >>> shift === 0) this.#forget(entry);
+    }
+  }
+
+  /** The byte after a page, around the end of 4 GiB outside 64-bit mode. */
+  #next(linear: number): number {
+    return linear === two32 && this.#cpu.mode !== 64 ? 0 : linear;
+  }
+
+  /** A physical address as address line 20 lets it through. */
+  #through(address: number): number {
+    return this.#cpu.a20 || (address & 0x10_0000) === 0 ? address : address - 0x10_0000;
+  }
+}
+
+/** By 4 MiB; what is close together stays apart. */
+function largeHash(linear: number): number {
+  return (linear >>> 22 ^ Math.floor(linear / two32) * 5) & 0xfff;
+}
+
+/** By 1 GiB. */
+function giantHash(linear: number): number {
+  return (linear >>> 30 ^ Math.floor(linear / two32) << 2) & 0xff;
+}
