@@ -17,6 +17,7 @@
 import type { Instruction, Mode } from "./instruction.ts";
 import { NO_REGISTER, RIP as RIP_BASE } from "./instruction.ts";
 import * as at from "./layout.ts";
+import { MsrMap } from "./msr_map.ts";
 import type { Form } from "./opcodes/form.ts";
 
 /** Exceptions by vector. */
@@ -221,7 +222,7 @@ export class Processor {
   /** DR0 to DR3, DR6 and DR7 at their numbers. */
   readonly debug: bigint[] = [0n, 0n, 0n, 0n, 0n, 0n, 0xffff0ff0n, 0x400n];
   /** MSRs that only hold what was written, by number. */
-  readonly msrs = new Map<number, bigint>();
+  readonly msrs: MsrMap = new MsrMap();
   /** Width of the code. */
   mode: Mode = 16;
   /** Width of the stack pointer. */
@@ -235,6 +236,8 @@ export class Processor {
   shadow = 0;
   /** It waits for an interrupt. */
   halted = false;
+  /** An NMI was delivered, and no IRET has come since: none is taken. */
+  nmiBlocked = false;
   /** It has shut down: a fault while a double fault was delivered. */
   shutDown = false;
   /** Whoever stands between guest and processor. */
