@@ -27,6 +27,7 @@ export const firecracker: Loader = {
     "ACPI's root pointer is told, at 0xe0000",
   ],
   loadsElf: true,
+  processor: { code: 0x08, data: 0x10, stack: 0x8ff0 },
   map(memory: bigint): E820Entry[] {
     const [low, , , ...high] = pcMemoryMap(memory);
     return [

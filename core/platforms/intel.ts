@@ -87,6 +87,7 @@ export const intelMid: Platform = {
   title: "Intel MID (Moorestown, Medfield, Merrifield)",
   subarch: 3,
   aliases: ["mid", "mrst"],
+  absent: "a PC, which can be told the number: --platform pc --set setup_header.hardware_subarch=3",
   judge: (evidence: Evidence): Verdict => judge(mid, evidence),
 };
 
@@ -94,6 +95,7 @@ export const intelMid: Platform = {
 export const ce4100: Platform = {
   title: "Intel CE4100",
   subarch: 4,
+  absent: "a PC, which can be told the number: --platform pc --set setup_header.hardware_subarch=4",
   judge(evidence: Evidence): Verdict {
     if (is64(evidence)) {
       const verdict = judge(ce, evidence);

@@ -20,6 +20,7 @@ import type { Evidence, Platform, Verdict } from "./platform.ts";
 export const lguest: Platform = {
   title: "lguest guest at privilege level 1",
   subarch: 1,
+  absent: "a plain PC, which is no host for lguest's guests",
   judge(evidence: Evidence): Verdict {
     const { header, elf, release } = evidence;
     const refuse = (reason: string): Verdict => ({ starts: false, reason, nearest: ["pc"] });

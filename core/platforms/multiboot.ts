@@ -36,11 +36,13 @@ function judge(version: 1 | 2, magic: string, evidence: Evidence): Verdict {
 export const multiboot: Platform = {
   title: "Multiboot loader",
   aliases: ["multiboot1"],
+  absent: "a loader of Linux kernels alone",
   judge: (evidence: Evidence): Verdict => judge(1, "0x2badb002", evidence),
 };
 
 /** Multiboot 2. */
 export const multiboot2: Platform = {
   title: "Multiboot 2 loader",
+  absent: "a loader of Linux kernels alone",
   judge: (evidence: Evidence): Verdict => judge(2, "0x36d76289", evidence),
 };

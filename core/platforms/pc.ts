@@ -9,6 +9,8 @@
  */
 
 import { type FoundHeader, LOADED_HIGH, XLF_KERNEL_64 } from "../../formats/setup_header.ts";
+import type { Bootable } from "../boot/bootable.ts";
+import type { BootPlan, PlanOptions } from "../boot/plan.ts";
 import type { Entry, Evidence, Platform, Verdict } from "./platform.ts";
 
 const flat32 = "protected mode, paging off, flat segments, esi → zero page";
@@ -80,5 +82,10 @@ export const pc: Platform = {
     const entries = pcEntries(evidence);
     if (entries.length === 0) return noEntry(evidence);
     return { starts: true, entries, remarks: [] };
+  },
+  async boot(image: Bootable, options: PlanOptions): Promise<BootPlan> {
+    // Whoever only judges loads no loaders.
+    const { bootPc } = await import("../boot/pc.ts");
+    return bootPc(image, options);
   },
 };

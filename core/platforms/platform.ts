@@ -10,6 +10,8 @@
  */
 
 import type { FoundHeader } from "../../formats/setup_header.ts";
+import type { Bootable } from "../boot/bootable.ts";
+import type { BootPlan, PlanOptions } from "../boot/plan.ts";
 import type { Release } from "../release.ts";
 
 /** How a platform comes into the kernel. */
@@ -106,4 +108,8 @@ export interface Platform {
   readonly aliases?: readonly string[];
   /** Whether the image starts there, by which entries, or why not. */
   judge(evidence: Evidence): Verdict;
+  /** Plans a boot on it; absent where there is no such machine here. */
+  boot?(image: Bootable, options: PlanOptions): Promise<BootPlan>;
+  /** What is here in place of its machine, where there is none; no full stop. */
+  readonly absent?: string;
 }

@@ -36,6 +36,7 @@ export const xen: Platform = {
   title: "Xen guest, PVH or PV",
   subarch: 2,
   aliases: ["pvh"],
+  absent: "a plain PC without a hypervisor",
   judge(evidence: Evidence): Verdict {
     const { notes, elf, opened } = evidence;
     const entries: Entry[] = [];

@@ -1,0 +1,76 @@
+/**
+ * From the bytes of an image to a plan: what a boot needs before there is a
+ * machine.
+ *
+ * @module
+ */
+
+import { Board, type Profile, type ProfileName } from "../../emu/board.ts";
+import type { UkiSectionName } from "../../formats/uki.ts";
+import { type Bootable, openBootable } from "./bootable.ts";
+import { type BootPlan, planBoot, type PlanOptions } from "./plan.ts";
+
+/** What to prepare. */
+export interface PrepareOptions extends PlanOptions {
+  /** The image's name, for messages. */
+  readonly path?: string;
+  /** What the machine has; its ACPI tables follow from it. Default classic. */
+  readonly profile?: ProfileName | Profile;
+  /** Told of bytes unpacked and, if known, of how many there will be. */
+  readonly progress?: (done: number, total: number | undefined) => void;
+}
+
+/** An image, opened, with the plan of its boot. */
+export interface Prepared {
+  /** The image. */
+  readonly image: Bootable;
+  /** What goes where. */
+  readonly plan: BootPlan;
+}
+
+/**
+ * Opens an image and plans its boot. A unified kernel image brings its own
+ * command line and initrd, where none are given.
+ *
+ * ```ts ignore
+ * const { plan } = await prepareBoot(bytes, { commandLine: "console=ttyS0" });
+ * const machine = new Machine({ memory: plan.memory, cpu: plan.cpu, serial: console.log });
+ * applyPlan(plan, machine);
+ * ```
+ *
+ * @throws {BootError} If the image cannot be booted as asked.
+ */
+export async function prepareBoot(
+  bytes: Uint8Array,
+  options: PrepareOptions = {},
+): Promise<Prepared> {
+  const { path, progress, profile = "classic" } = options;
+  // Platforms other than the PC are told by what is inside.
+  const isPc = /^(pc(16|64)?|0)$/i.test(options.platform ?? "pc");
+  const image = await openBootable(bytes, {
+    ...(path !== undefined && { path }),
+    ...(progress && { progress }),
+    unpack: options.entry === "direct" || !isPc,
+  });
+  const initrd = options.initrd ?? part(image, ".initrd");
+  const commandLine = options.commandLine ?? text(part(image, ".cmdline"));
+  // Tables depend on what the board has and on nothing that runs.
+  const board = new Board({ profile });
+  const plan = await planBoot(image, {
+    acpiTables: (base) => board.acpiTables(base),
+    ...options,
+    ...(initrd !== undefined && { initrd }),
+    ...(commandLine !== undefined && { commandLine }),
+  });
+  return { image, plan };
+}
+
+/** A section of a unified kernel image. */
+function part({ inspection: { uki, bytes } }: Bootable, name: UkiSectionName) {
+  const section = uki?.sections.find((section) => section.name === name);
+  return section && bytes.subarray(section.offset, section.offset + section.size);
+}
+
+function text(bytes: Uint8Array | undefined): string | undefined {
+  return bytes && new TextDecoder().decode(bytes).replace(/[\0\s]+$/, "");
+}
