@@ -121,6 +121,8 @@ export interface Devices {
   write(address: number, value: number, width: 1 | 2 | 4): void;
   /** The time-stamp counter. */
   tsc(): bigint;
+  /** FERR#: an x87 exception waits and CR0.NE is clear; a PC's board raises IRQ 13. */
+  floatingPointError?(): void;
   /** A local APIC's base MSR was written, TPR (CR8) read or written, the deadline MSR written. */
   apic: ApicRegisters | undefined;
 }
