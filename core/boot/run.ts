@@ -1,0 +1,123 @@
+/**
+ * The story of a run: drives a machine in slices, reads its console along, and
+ * says how it ended.
+ *
+ * Slices are counted in instructions, so a run that waits for nobody is the same
+ * run each time. Between slices whoever drives may feed the console or look.
+ *
+ * @module
+ */
+
+import type { GuestConsole } from "./console.ts";
+import type { GuestMachine, MachineStop } from "./machine.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** When to stop. */
+export interface RunLimits {
+  /** A text on the console. */
+  readonly until?: RegExp;
+  /** So many instructions after now. */
+  readonly instructions?: number;
+  /** So many nanoseconds of virtual time after now. */
+  readonly time?: number;
+}
+
+/** Instructions in a slice. */
+export const SLICE = 1_000_000;
+/** Instructions that a kernel gets to say why it panicked. */
+const LAST_WORDS = 200_000_000;
+
+/** A run of a machine. */
+export class Run {
+  readonly #machine: GuestMachine;
+  readonly #console: GuestConsole;
+  readonly #lastInstruction: number;
+  readonly #lastTime: number;
+  #panicked = Infinity;
+  #outcome: Outcome | undefined;
+
+  /**
+   * A run that has not begun.
+   *
+   * @param console The one that is given what the machine's serial port sends.
+   */
+  constructor(machine: GuestMachine, console: GuestConsole, limits: RunLimits = {}) {
+    this.#machine = machine;
+    this.#console = console;
+    this.#lastInstruction = machine.instructions + (limits.instructions ?? Infinity);
+    this.#lastTime = machine.now + (limits.time ?? Infinity);
+    console.waitFor(limits.until);
+    console.onEvent = () => machine.stop();
+  }
+
+  /** How it ended, once it has. */
+  get outcome(): Outcome | undefined {
+    return this.#outcome;
+  }
+
+  /**
+   * Runs on for so many instructions at most.
+   *
+   * @returns How the run ended, or undefined while it goes on.
+   */
+  slice(instructions: number = SLICE): Outcome | undefined {
+    if (this.#outcome !== undefined) return this.#outcome;
+    const machine = this.#machine;
+    const left = this.#lastInstruction - machine.instructions;
+    const stop = left > 0
+      ? machine.run({ instructions: Math.min(instructions, left) })
+      : { kind: "limit" } as const;
+    machine.board.flush();
+    return this.#outcome = this.#judge(stop);
+  }
+
+  /** Runs to the end. */
+  finish(): Outcome {
+    for (;;) {
+      const outcome = this.slice();
+      if (outcome !== undefined) return outcome;
+    }
+  }
+
+  /** Ends it from outside. */
+  end(kind: "left" | "interrupted"): Outcome {
+    return this.#outcome ??= { kind };
+  }
+
+  #judge(stop: MachineStop): Outcome | undefined {
+    const { match, panic, isPanicOver } = this.#console;
+    const machine = this.#machine;
+    // What was waited for wins: a panic may be what one waits for.
+    if (match !== undefined) return { kind: "matched", text: match };
+    const ended = stop.kind !== "limit" && stop.kind !== "stopped";
+    if (panic !== undefined) {
+      this.#panicked = Math.min(this.#panicked, machine.instructions);
+      const isSilent = machine.instructions - this.#panicked >= LAST_WORDS;
+      // One who waits for a text may wait for one behind the panic's first line.
+      if (isPanicOver || ended || isSilent) return { kind: "panic", message: panic };
+    }
+    switch (stop.kind) {
+      case "off":
+        return { kind: "power-off" };
+      case "reset":
+        return { kind: "reset" };
+      case "exit":
+        return { kind: "exit", code: stop.code };
+      case "triple-fault":
+        return { kind: "triple-fault" };
+      case "idle":
+        return { kind: "halted", clean: this.#saidGoodbye() };
+      default:
+    }
+    if (machine.instructions >= this.#lastInstruction) return { kind: "limit", of: "instructions" };
+    if (machine.now >= this.#lastTime) return { kind: "limit", of: "time" };
+    return undefined;
+  }
+
+  /** Whether the kernel said that it would halt. */
+  #saidGoodbye(): boolean {
+    return this.#console.tail(5).some((line) =>
+      /reboot: (System halted|Power down)|^System halted|^Power down/.test(line)
+    );
+  }
+}
