@@ -19,6 +19,7 @@ import { NO_REGISTER, RIP as RIP_BASE } from "./instruction.ts";
 import * as at from "./layout.ts";
 import { MsrMap } from "./msr_map.ts";
 import type { Form } from "./opcodes/form.ts";
+import { splitMix } from "./random.ts";
 
 /** Exceptions by vector. */
 export const vectors = {
@@ -171,6 +172,30 @@ export interface Host {
   translate?(linear: number): number | undefined;
 }
 
+/** What a processor says it is, beyond its features; see system/cpuid.ts. */
+export interface Identity {
+  /** Twelve letters. */
+  readonly vendor: string;
+  /** Family, as CPUID shows it. */
+  readonly family: number;
+  /** Model. */
+  readonly model: number;
+  /** Stepping. */
+  readonly stepping: number;
+  /** What it calls itself, in at most 47 letters; empty: it cannot say. */
+  readonly brand: string;
+  /** The highest basic leaf of CPUID. */
+  readonly leaves: number;
+  /** Ticks a second of the time-stamp counter. */
+  readonly tscHz: number;
+  /** Ticks a second of the local APIC's timer, undivided. */
+  readonly apicHz: number;
+  /** It offers KVM's clock. */
+  readonly paravirtClock: boolean;
+  /** Time at power-on, in seconds since 1970, UTC; what KVM's clock counts from. */
+  readonly startTime: number;
+}
+
 /** What the processor is told from outside its own files. */
 export interface ProcessorOptions {
   /** The memory; see layout.ts. */
@@ -181,6 +206,10 @@ export interface ProcessorOptions {
   readonly devices: Devices;
   /** Whether it has a feature, as /proc/cpuinfo names it. */
   readonly has: (feature: string) => boolean;
+  /** What it says it is; that of the default model if absent. */
+  readonly identity?: Identity;
+  /** 64 random bits, for RDRAND and RDSEED; a fixed sequence if absent. */
+  readonly random?: () => bigint;
 }
 
 /** The state of one processor. */
@@ -201,6 +230,10 @@ export class Processor {
   readonly devices: Devices;
   /** Whether it has a feature, as /proc/cpuinfo names it. */
   readonly has: (feature: string) => boolean;
+  /** What it says it is, if that was said. */
+  readonly identity: Identity | undefined;
+  /** 64 random bits. */
+  readonly random: () => bigint;
   /** ES, CS, SS, DS, FS, GS, LDTR, TR. */
   readonly segments: readonly [
     ...[Segment, Segment, Segment, Segment, Segment, Segment, Segment, Segment],
@@ -252,11 +285,13 @@ export class Processor {
    */
   mmu!: Mmu;
 
-  constructor({ memory, ram, devices, has }: ProcessorOptions) {
+  constructor({ memory, ram, devices, has, identity, random }: ProcessorOptions) {
     this.memory = memory;
     this.ram = ram;
     this.devices = devices;
     this.has = has;
+    this.identity = identity;
+    this.random = random ?? splitMix();
     this.bytes = new Uint8Array(memory.buffer);
     this.words = new Int32Array(memory.buffer, 0, memory.buffer.byteLength >> 2);
     this.view = new DataView(memory.buffer);
