@@ -25,6 +25,7 @@ import { Port61 } from "./dev/port61.ts";
 import { Port80 } from "./dev/port80.ts";
 import { Port92 } from "./dev/port92.ts";
 import { Uart } from "./dev/uart16550.ts";
+import { Vga } from "./dev/vga_text.ts";
 import {
   copyState,
   encodeState,
@@ -51,6 +52,8 @@ export interface Profile {
   readonly i8042: boolean;
   /** PCI. */
   readonly pci: boolean;
+  /** A VGA in text mode. */
+  readonly vga: boolean;
 }
 
 /** The profiles by name. */
@@ -63,6 +66,7 @@ export const profiles = {
     hpet: false,
     i8042: false,
     pci: false,
+    vga: false,
   },
   micro: {
     title: "bare, with interrupt controllers, timer, clock and local APIC",
@@ -72,15 +76,17 @@ export const profiles = {
     hpet: false,
     i8042: false,
     pci: false,
+    vga: false,
   },
   classic: {
-    title: "micro, with I/O APIC, ACPI, HPET, keyboard controller and PCI",
+    title: "micro, with I/O APIC, ACPI, HPET, keyboard controller, PCI and VGA",
     legacy: true,
     lapic: true,
     acpi: true,
     hpet: true,
     i8042: true,
     pci: true,
+    vga: true,
   },
 } as const satisfies Readonly<Record<string, Profile>>;
 
@@ -131,6 +137,8 @@ export class Board {
   readonly power: AcpiPm | undefined;
   /** PCI, if there is any. */
   readonly pci: PciHost | undefined;
+  /** The VGA, if there is one. */
+  readonly vga: Vga | undefined;
   /**
    * Told when something came that the processor must look at before its next
    * instruction. An interrupt may be gone again when it looks.
@@ -213,6 +221,7 @@ export class Board {
     }
     this.#pciLines = has.pci ? [...new Set(pciIrqs)].map((irq) => this.#addPciLine(irq)) : [];
     if (has.pci) this.pci = this.#addPci(options.pci ?? [], reset);
+    if (has.vga) this.vga = this.#add(new Vga(bus, clock));
     this.#add(new Port80(bus, options.progress));
     this.#consoles = [0xe9, 0x402].map((port) =>
       this.#add(new DebugConsole(bus, { port, output: debug }))
@@ -301,7 +310,7 @@ export class Board {
    * @param base Physical address at which they will lie; a multiple of 64.
    */
   acpiTables(base: number): Uint8Array | undefined {
-    const { acpi, lapic, hpet, pci, i8042 } = this.#profile;
+    const { acpi, lapic, hpet, pci, i8042, vga } = this.#profile;
     if (!acpi) return undefined;
     const options: AcpiOptions = {
       base,
@@ -310,6 +319,7 @@ export class Board {
       hpet,
       pci,
       i8042,
+      vga,
     };
     return acpiTables(options);
   }
