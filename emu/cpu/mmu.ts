@@ -119,6 +119,11 @@ export class PageTables implements Mmu {
     return this.#translate(linear, ACCESS_CODE | (this.#cpu.cpl === 3 ? ACCESS_USER : 0));
   }
 
+  /** Whether the page that {@link code} went through last is global. */
+  get isGlobal(): boolean {
+    return this.#walk.isGlobal;
+  }
+
   flush(global: boolean): void {
     if (global) {
       if (this.#count > manyEntries) this.#clear();

@@ -8,7 +8,7 @@
 
 import { condition } from "./conditions.ts";
 import { type Emitter, type Semantics, type Width, ZF } from "./emitter.ts";
-import { dropBytes, peek, push } from "./moves.ts";
+import { dropBytes, peek, push, SP } from "./moves.ts";
 
 /** Where a near jump leads: the distance added to the next instruction, or what the operand says. */
 function target<V>(e: Emitter<V>): V {
@@ -33,7 +33,11 @@ const ret: Semantics = (e) => {
   const width = e.i.operandSize as Width;
   const to = peek(e, width);
   e.jump(to);
-  dropBytes(e, width / 8 + (e.form.operands.length > 0 ? e.i.immediate : 0));
+  if (e.form.operands.length === 0) return dropBytes(e, width / 8);
+  const wide = e.stackWidth();
+  const arguments_ = e.zeroExtend(e.read(0), wide);
+  const top = e.add(e.register(SP, wide), e.constant(width / 8, wide));
+  e.setRegister(SP, e.add(top, arguments_));
 };
 
 /** LOOP, LOOPE, LOOPNE: counts rCX of the address size down. */

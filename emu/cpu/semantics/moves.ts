@@ -93,7 +93,7 @@ const cwd: Semantics = (e) => {
 /** The stack segment. */
 const SS = 2;
 /** The stack pointer's number. */
-const SP = 4;
+export const SP = 4;
 
 /** Pushes a value; SP moves when memory has it. */
 export function push<V>(e: Emitter<V>, value: V): void {
@@ -183,7 +183,7 @@ const enter: Semantics = (e) => {
     at = e.sub(at, size);
     e.store(SS, at, pointer);
   }
-  const top = e.sub(at, e.constant(e.i.immediate, wide));
+  const top = e.sub(at, e.zeroExtend(e.read(0), wide));
   // The new top must be writable, though nothing is written.
   e.loadForStore(SS, top, width);
   e.setRegister(5, pointer);

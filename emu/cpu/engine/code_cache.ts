@@ -1,0 +1,284 @@
+/**
+ * Decoded code: blocks of micro-operations by physical address and mode, made
+ * when they are first executed and dropped when their bytes change.
+ *
+ * @module
+ */
+
+import { DECODED, type Decoder, longestInstruction, TOO_LONG, TRUNCATED } from "../decode.ts";
+import { Instruction } from "../instruction.ts";
+import * as at from "../layout.ts";
+import type { PageTables } from "../mmu.ts";
+import type { Form } from "../opcodes/form.ts";
+import { Fault, type Processor, type SystemSemantics, vectors } from "../processor.ts";
+import { semanticsOf } from "../semantics/mod.ts";
+import {
+  arms,
+  type Decoders,
+  head,
+  op,
+  OP_SIZE,
+  shapeKey,
+  STALE,
+  writeOperation,
+} from "./microcode.ts";
+import type { Shape } from "./writer.ts";
+
+/** Instructions in a block, at most. */
+const longestBlock = 48;
+
+/** An instruction that is carried out in TypeScript. */
+export interface SystemInstruction {
+  /** It. */
+  readonly i: Instruction;
+  /** Its row. */
+  readonly form: Form;
+  /** What it does. */
+  readonly semantics: SystemSemantics;
+}
+
+/** What the cache needs of the engine. */
+export interface CodeSupply {
+  /** The arm for a shape, if it has one. */
+  arm(key: number): number | undefined;
+  /** The function for a shape; makes it. Undefined: there is no code for it. */
+  outlined(key: number, shape: Shape): number | undefined;
+  /** How an instruction is carried out in TypeScript, if it is. */
+  system(form: Form): SystemSemantics | undefined;
+  /** Carries out what has a description but no code. */
+  evaluate: SystemSemantics;
+}
+
+/** A form for bytes that are no instruction. */
+const nothing: Form = {
+  row: { opcode: "", text: "(bad)", ends: true },
+  ...{ map: 0, opcode: 0, plusR: false, prefix: "any", rexW: false, modrm: false },
+  ...{ registersOnly: false, mod: "any", digit: undefined, rm: undefined, immediates: [] },
+  ...{ mnemonics: ["(bad)", "(bad)", "(bad)"], operands: [] },
+};
+
+/** Blocks of decoded code. */
+export class CodeCache {
+  /** Instructions carried out in TypeScript; micro-operations say which. */
+  readonly instructions: SystemInstruction[] = [];
+
+  readonly #cpu: Processor;
+  readonly #mmu: PageTables;
+  readonly #decoders: Decoders;
+  readonly #supply: CodeSupply;
+  readonly #blocks = new Map<number, number>();
+  /** Blocks that have code from a page, by page. */
+  readonly #pages = new Map<number, number[]>();
+  readonly #found = new Instruction();
+  readonly #bytes = new Uint8Array(longestInstruction);
+  #next = at.ARENA;
+  /** The arena is full: nothing of it is kept from the next block on. */
+  #generation = 0;
+
+  /** An empty cache. */
+  constructor(cpu: Processor, mmu: PageTables, decoders: Decoders, supply: CodeSupply) {
+    this.#cpu = cpu;
+    this.#mmu = mmu;
+    this.#decoders = decoders;
+    this.#supply = supply;
+    mmu.onCodeWrite = (physical, bytes) => this.drop(physical, bytes);
+  }
+
+  /** How often everything was thrown away. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Blocks that are known. */
+  get size(): number {
+    return this.#blocks.size;
+  }
+
+  /**
+   * The block at a physical address.
+   *
+   * @param linear Its linear address, to read on into another page.
+   * @returns Its byte address; negative, if it must not be found again by RIP: it
+   *   goes across pages or is no RAM.
+   */
+  block(physical: number, linear: number): number {
+    const key = this.#cpu.words[at.MODE_KEY >> 2] as number;
+    const known = this.#blocks.get(physical * 64 + key);
+    if (known !== undefined) return known;
+    if (this.#next > at.RAM - (longestBlock + 2) * OP_SIZE) this.clear();
+    return this.#decode(physical, linear, key);
+  }
+
+  /** Throws everything away. */
+  clear(): void {
+    const { bytes } = this.#cpu;
+    for (const page of this.#pages.keys()) this.#mmu.unprotectCode(page);
+    this.#blocks.clear();
+    this.#pages.clear();
+    this.instructions.length = 0;
+    bytes.fill(0, at.JUMPS, at.JUMPS + 16 * at.JUMP_ENTRIES);
+    this.#next = at.ARENA;
+    this.#generation++;
+  }
+
+  /** Bytes of physical memory have changed. */
+  drop(physical: number, length: number): void {
+    const { words } = this.#cpu;
+    for (let page = physical >>> 12; page <= (physical + length - 1) >>> 12; page++) {
+      const blocks = this.#pages.get(page);
+      if (blocks === undefined) continue;
+      const kept = blocks.filter((block) => {
+        const start = (words[(block + head.physical) >> 2] as number) >>> 0;
+        const size = words[(block + head.length) >> 2] as number;
+        if (physical >= start + size || physical + length <= start) return true;
+        this.#spoil(block);
+        return false;
+      });
+      if (kept.length > 0) this.#pages.set(page, kept);
+      else {
+        this.#pages.delete(page);
+        this.#mmu.unprotectCode(page);
+      }
+    }
+  }
+
+  /** Makes a block one that cannot be entered, and leaves at the next instruction where it is being executed. */
+  #spoil(block: number): void {
+    const { words, view } = this.#cpu;
+    const count = words[(block + head.count) >> 2] as number;
+    if (count === STALE) return;
+    for (let n = 1; n <= count + 1; n++) {
+      view.setUint16(block + n * OP_SIZE + op.handler, arms.leave, true);
+    }
+    words[(block + head.count) >> 2] = STALE;
+    const physical = (words[(block + head.physical) >> 2] as number) >>> 0;
+    this.#blocks.delete(physical * 64 + (words[(block + head.key) >> 2] as number));
+  }
+
+  #decode(physical: number, linear: number, key: number): number {
+    const cpu = this.#cpu;
+    const { words, view, ram } = cpu;
+    const decoder: Decoder = this.#decoders[cpu.mode];
+    const block = this.#next;
+    const offset = physical & 0xfff;
+    let where = block + OP_SIZE;
+    let count = 0;
+    let p = offset;
+    let ends = false;
+    let crosses = false;
+    const page = physical - offset;
+    const inRam = page + 4096 <= ram;
+    // Bytes of the page; the rest of an instruction that crosses it is fetched.
+    const from = at.RAM + page;
+    const i = this.#found;
+    while (!ends && count < longestBlock && p < 4096) {
+      let status = inRam ? decoder.decode(cpu.bytes, from + p, from + 4096, i) : TRUNCATED;
+      if (status === TRUNCATED) {
+        if (count > 0) break;
+        status = this.#decodeAcross(decoder, linear, i);
+        crosses = true;
+        ends = true;
+      }
+      const form = status === DECODED ? decoder.forms[i.form] ?? nothing : nothing;
+      if (status !== DECODED) {
+        const fault = status === TOO_LONG ? new Fault(vectors.GP, 0) : new Fault(vectors.UD);
+        this.#writeSystem(where, i, form, p, () => {
+          throw fault;
+        });
+        ends = true;
+      } else {
+        this.#writeInstruction(where, i, form, key, p);
+        ends ||= form.row.ends === true;
+      }
+      where += OP_SIZE;
+      p += i.length;
+      count++;
+    }
+    // Behind the last instruction, for those that do not jump.
+    cpu.bytes.fill(0, where, where + OP_SIZE);
+    view.setUint16(where + op.handler, arms.follow, true);
+    view.setUint16(where + op.offset, p, true);
+    words[(where + op.link) >> 2] = p < 4096 ? 0 : 1;
+    for (let n = 0; n < count; n++) {
+      view.setUint8(block + (n + 1) * OP_SIZE + op.remaining, count - n);
+    }
+    cpu.bytes.fill(0, block, block + OP_SIZE);
+    words[(block + head.count) >> 2] = count;
+    view.setUint16(block + head.offset, offset, true);
+    words[(block + head.physical) >> 2] = physical;
+    words[(block + head.key) >> 2] = key;
+    words[(block + head.length) >> 2] = p - offset;
+    if (crosses) return -block;
+    this.#next = where + OP_SIZE;
+    this.#blocks.set(physical * 64 + key, block);
+    const number = physical >>> 12;
+    const others = this.#pages.get(number);
+    if (others === undefined) {
+      this.#pages.set(number, [block]);
+      this.#mmu.protectCode(number);
+    } else others.push(block);
+    return block;
+  }
+
+  /** Decodes an instruction byte by byte, in whatever memory it is. */
+  #decodeAcross(decoder: Decoder, linear: number, i: Instruction) {
+    const bytes = this.#bytes;
+    for (let n = 0; n < bytes.length; n++) {
+      const address = this.#cpu.mode === 64 ? linear + n : linear + n >>> 0;
+      bytes[n] = this.#mmu.physicalLoad(this.#mmu.code(address), 1);
+      const status = decoder.decode(bytes, 0, n + 1, i);
+      if (status !== TRUNCATED) return status;
+    }
+    return TOO_LONG;
+  }
+
+  #writeInstruction(
+    where: number,
+    i: Instruction,
+    form: Form,
+    key: number,
+    offset: number,
+  ): void {
+    const { mode, stackWidth: stack, words, view } = this.#cpu;
+    const system = this.#supply.system(form);
+    if (system !== undefined) return this.#writeSystem(where, i, form, offset, system);
+    if (semanticsOf(form) === undefined) {
+      return this.#writeSystem(where, i, form, offset, () => {
+        throw new Fault(vectors.UD);
+      });
+    }
+    writeOperation(view, where, i, form, mode, offset);
+    const shape: Shape = { i, form, mode, flat: (key & 8) !== 0, stack };
+    const number = shapeKey(shape, i.form);
+    const arm = this.#supply.arm(number);
+    if (arm !== undefined) {
+      view.setUint16(where + op.handler, arm, true);
+      const target = offset + i.length + i.immediate;
+      const near = form.operands[0]?.kind === "J" && target >= 0 && target < 4096;
+      words[(where + op.link) >> 2] = near ? 0 : 1;
+      words[(where + op.other) >> 2] = offset + i.length < 4096 ? 0 : 1;
+      return;
+    }
+    const index = this.#supply.outlined(number, shape);
+    if (index === undefined) {
+      return this.#writeSystem(where, i, form, offset, this.#supply.evaluate);
+    }
+    view.setUint16(where + op.handler, arms.outlined, true);
+    words[(where + op.other) >> 2] = index;
+  }
+
+  #writeSystem(
+    where: number,
+    i: Instruction,
+    form: Form,
+    offset: number,
+    semantics: SystemSemantics,
+  ): void {
+    const { words, view } = this.#cpu;
+    view.setUint16(where + op.handler, arms.system, true);
+    view.setUint8(where + op.length, i.length);
+    view.setUint16(where + op.offset, offset, true);
+    words[(where + op.other) >> 2] =
+      this.instructions.push({ i: Object.assign(new Instruction(), i), form, semantics }) - 1;
+  }
+}

@@ -1,0 +1,461 @@
+/**
+ * The engine: runs instructions. It feeds the interpreter with decoded code,
+ * serves what generated code cannot do itself, and delivers exceptions.
+ *
+ * Instructions are counted exactly: a slice of so many retires so many, whatever
+ * blocks they are in, so that timers go off at the same instruction in every run.
+ *
+ * @module
+ */
+
+import { Decoder } from "../decode.ts";
+import { Instruction } from "../instruction.ts";
+import * as at from "../layout.ts";
+import type { PageTables } from "../mmu.ts";
+import type { Form } from "../opcodes/form.ts";
+import { eflag, Fault, type Processor, type SystemSemantics, vectors } from "../processor.ts";
+import { shapesOfArms } from "./arms.ts";
+import { CodeCache } from "./code_cache.ts";
+import { LINK_FROM, reasons, writeInterpreter, writeOutlined } from "./interpreter.ts";
+import { ARMS, arms, type Decoders, head, op, OP_SIZE, STALE } from "./microcode.ts";
+import { NoCodeError, type Shape } from "./writer.ts";
+
+/** What the engine leaves to others. */
+export interface EngineOptions {
+  /** The processor. */
+  readonly cpu: Processor;
+  /** Its page tables. */
+  readonly mmu: PageTables;
+  /** How an instruction is carried out in TypeScript, if it is. */
+  readonly system: (form: Form) => SystemSemantics | undefined;
+  /** Carries out what has a description but no code. */
+  readonly evaluate: SystemSemantics;
+  /** Delivers an exception; RIP is what is to be saved. */
+  readonly deliver: (fault: Fault) => void;
+  /** Whether an interrupt waits and would be taken now. */
+  readonly isInterrupted: () => boolean;
+}
+
+/** Why the engine came back. */
+export type Halt = "budget" | "halted" | "interrupt" | "shutdown" | "stopped";
+
+const two32 = 0x1_0000_0000;
+
+/** Runs a processor. */
+export class Engine {
+  /** Decoded code. */
+  readonly cache: CodeCache;
+  /** Addresses before which it stops: linear ones. */
+  readonly breakpoints = new Set<number>();
+
+  readonly #cpu: Processor;
+  readonly #mmu: PageTables;
+  readonly #options: EngineOptions;
+  readonly #decoders: Decoders;
+  readonly #arms = new Map<number, number>();
+  readonly #outlined = new Map<number, number | undefined>();
+  readonly #table: WebAssembly.Table;
+  readonly #imports: WebAssembly.Imports;
+  readonly #pages: number;
+  readonly #run: (block: number) => number;
+  #functions = 0;
+  /** Instructions that this slice may retire, less what was cut off. */
+  #granted = 0;
+  #fault: Fault | undefined;
+  /** The micro-operation that called TypeScript. */
+  #pc = 0;
+  #inCode = false;
+  #isStopping = false;
+  /** Instructions retired in this slice, when nothing runs. */
+  #retired = 0;
+  /** Code of the upper half of the address space is not all global. */
+  #isUpperLocal = false;
+
+  /** An engine for a processor; its generated code is made here. */
+  constructor(options: EngineOptions) {
+    const { cpu, mmu } = options;
+    this.#options = options;
+    this.#cpu = cpu;
+    this.#mmu = mmu;
+    this.#decoders = {
+      16: new Decoder(16, cpu.has),
+      32: new Decoder(32, cpu.has),
+      64: new Decoder(64, cpu.has),
+    };
+    this.#pages = cpu.memory.buffer.byteLength / 0x10000;
+    this.#table = new WebAssembly.Table({ element: "anyfunc", initial: 1024 });
+    this.#imports = { machine: this.#machinery() };
+    const shapes = shapesOfArms(this.#decoders);
+    for (const [n, { key }] of shapes.entries()) this.#arms.set(key, ARMS + n);
+    const code = writeInterpreter(this.#pages, shapes.map(({ shape }) => shape));
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(code), this.#imports);
+    this.#run = instance.exports.run as (block: number) => number;
+    this.cache = new CodeCache(cpu, mmu, this.#decoders, {
+      arm: (key) => this.#arms.get(key),
+      outlined: (key, shape) => this.#outline(key, shape),
+      system: options.system,
+      evaluate: options.evaluate,
+    });
+    mmu.onCodeMappingChange = (kind) => this.#mappingChanged(kind);
+  }
+
+  /** Instructions that have retired in this slice, at any time, even while one calls a device. */
+  get retired(): number {
+    if (!this.#inCode) return this.#retired;
+    const left = this.#cpu.words[at.BUDGET >> 2] as number;
+    // The block is paid for; this instruction and those behind it have not retired.
+    return this.#retired + this.#granted - left -
+      (this.#cpu.bytes[this.#pc + op.remaining] as number);
+  }
+
+  /** Leaves at the next block: an interrupt came, or a timer was set nearer. */
+  cut(): void {
+    const { words } = this.#cpu;
+    const left = words[at.BUDGET >> 2] as number;
+    if (left <= 0) return;
+    this.#granted -= left;
+    words[at.BUDGET >> 2] = 0;
+  }
+
+  /** Leaves at the next block for good. */
+  stop(): void {
+    this.#isStopping = true;
+    this.cut();
+  }
+
+  /**
+   * Runs.
+   *
+   * @param budget How many instructions may retire.
+   * @returns Why it came back; {@link retired} says how many did.
+   */
+  run(budget: number): Halt {
+    const cpu = this.#cpu;
+    this.#retired = 0;
+    this.#isStopping = false;
+    for (;;) {
+      if (cpu.shutDown) return "shutdown";
+      if (this.#isStopping) return "stopped";
+      if (cpu.shadow === 0 && this.#options.isInterrupted()) return "interrupt";
+      if (cpu.halted) return "halted";
+      if (this.#retired >= budget) return "budget";
+      this.#slice(budget - this.#retired);
+    }
+  }
+
+  /** Runs until something is to be looked after. */
+  #slice(budget: number): void {
+    const cpu = this.#cpu;
+    const { words } = cpu;
+    const isStepped = ((words[at.FLAGS_OTHER >> 2] as number) & eflag.TF) !== 0;
+    // An instruction behind STI or MOV SS, or one that is traced, is run alone.
+    const shadow = cpu.shadow;
+    const alone = isStepped || shadow > 0;
+    const granted = Math.min(alone ? 1 : budget, 0x3fff_ffff);
+    this.#granted = granted;
+    words[at.BUDGET >> 2] = granted;
+    cpu.shadow = 0;
+    const before = this.#retired;
+    try {
+      this.#enter();
+    } catch (raised) {
+      if (!(raised instanceof Fault)) throw raised;
+      this.#settle();
+      this.#deliver(raised);
+      return;
+    }
+    this.#settle();
+    const fault = this.#fault;
+    if (fault !== undefined) {
+      this.#fault = undefined;
+      this.#deliver(fault);
+    } else if (isStepped && shadow < 2 && this.#retired > before) {
+      cpu.debug[6] = (cpu.debug[6] ?? 0n) | 0x4000n;
+      this.#deliver(new Fault(vectors.DB));
+    }
+  }
+
+  /** Takes what has retired out of the grant. */
+  #settle(): void {
+    this.#inCode = false;
+    const { words } = this.#cpu;
+    this.#retired += this.#granted - (words[at.BUDGET >> 2] as number);
+    this.#granted = 0;
+    words[at.BUDGET >> 2] = 0;
+  }
+
+  #deliver(fault: Fault): void {
+    this.#options.deliver(fault);
+  }
+
+  /** Executes blocks until the grant is used up or TypeScript has something to do. */
+  #enter(): void {
+    const cpu = this.#cpu;
+    const { words } = cpu;
+    for (;;) {
+      const left = words[at.BUDGET >> 2] as number;
+      if (left <= 0) return;
+      const block = this.#find();
+      const count = words[(Math.abs(block) + head.count) >> 2] as number;
+      this.#inCode = true;
+      const reason = this.#run(count > left ? this.#part(Math.abs(block), left) : Math.abs(block));
+      this.#inCode = false;
+      if (reason === reasons.fault) {
+        words[at.BUDGET >> 2] = (words[at.BUDGET >> 2] as number) +
+          (cpu.bytes[this.#pc + op.remaining] as number);
+        cpu.rip = this.#ripAt(this.#pc);
+        return;
+      }
+      if (reason === reasons.system) return;
+      if (reason === reasons.budget) this.#unlink();
+    }
+  }
+
+  /** The block at RIP. */
+  #find(): number {
+    const cpu = this.#cpu;
+    const { words } = cpu;
+    const rip = cpu.rip;
+    let linear = rip;
+    if (cpu.mode !== 64) {
+      const cs = cpu.segments[1];
+      if (rip > cs.limit) throw new Fault(vectors.GP, 0);
+      linear = cs.base + rip >>> 0;
+    }
+    const physical = this.#mmu.code(linear);
+    const generation = this.cache.generation;
+    const block = this.cache.block(physical, linear);
+    const offset = physical & 0xfff;
+    const low = rip - offset;
+    words[(at.REGISTERS >> 2) + 2 * at.SLOT_CODE] = low;
+    words[(at.REGISTERS >> 2) + 2 * at.SLOT_CODE + 1] = Math.floor(low / two32);
+    const from = words[LINK_FROM >> 2] as number;
+    words[LINK_FROM >> 2] = 0;
+    if (block < 0) return block;
+    const upper = rip < 0 || (rip >= two32 / 2 && rip < two32);
+    if (upper && !this.#mmu.isGlobal) this.#isUpperLocal = true;
+    const low32 = rip | 0;
+    const entry = at.JUMPS + (((low32 ^ low32 >>> 12) & (at.JUMP_ENTRIES - 1)) << 4) >> 2;
+    words[entry] = low32;
+    words[entry + 1] = Math.floor(rip / two32);
+    words[entry + 2] = block;
+    words[entry + 3] = (words[at.MODE_KEY >> 2] as number) |
+      (words[(at.CODE_GENERATION + (upper ? 4 : 0)) >> 2] as number);
+    if (from > 1 && generation === this.cache.generation) words[from >> 2] = block;
+    return block;
+  }
+
+  /** A link led to a block that has changed: the link is taken off. */
+  #unlink(): void {
+    const { words, view } = this.#cpu;
+    const pc = words[LINK_FROM >> 2] as number;
+    words[LINK_FROM >> 2] = 0;
+    if (pc < at.ARENA) return;
+    const isStale = (link: number) =>
+      link > 1 && (words[(link + head.count) >> 2] as number) === STALE;
+    const link = (pc + op.link) >> 2;
+    if (isStale(words[link] as number)) words[link] = 0;
+    const handler = view.getUint16(pc + op.handler, true);
+    const other = (pc + op.other) >> 2;
+    if (handler >= ARMS && isStale(words[other] as number)) words[other] = 0;
+  }
+
+  /** Copies the first instructions of a block, to run these alone. */
+  #part(block: number, count: number): number {
+    const { bytes, view, words } = this.#cpu;
+    bytes.copyWithin(at.PARTIAL, block, block + (count + 1) * OP_SIZE);
+    words[(at.PARTIAL + head.count) >> 2] = count;
+    for (let n = 0; n < count; n++) {
+      const where = at.PARTIAL + (n + 1) * OP_SIZE;
+      view.setUint8(where + op.remaining, count - n);
+    }
+    const end = at.PARTIAL + (count + 1) * OP_SIZE;
+    const behind = view.getUint16(block + (count + 1) * OP_SIZE + op.offset, true);
+    bytes.fill(0, end, end + OP_SIZE);
+    view.setUint16(end + op.handler, arms.leave, true);
+    view.setUint16(end + op.offset, behind, true);
+    return at.PARTIAL;
+  }
+
+  #ripAt(pc: number): number {
+    const { view, words, mode } = this.#cpu;
+    const base = at.REGISTERS + 8 * at.SLOT_CODE;
+    const rip = (words[(base + 4) >> 2] as number) * two32 + ((words[base >> 2] as number) >>> 0) +
+      view.getUint16(pc + op.offset, true);
+    return mode === 64 ? rip : rip >>> 0;
+  }
+
+  #mappingChanged(kind: "all" | "nonglobal" | number): void {
+    const { words } = this.#cpu;
+    const bump = (upper: boolean) => {
+      const word = (at.CODE_GENERATION + (upper ? 4 : 0)) >> 2;
+      // At the end of the numbers everything is forgotten for once.
+      const next = (words[word] as number) + 256 | 0;
+      words[word] = next;
+      if (next === 0) this.#cpu.bytes.fill(0, at.JUMPS, at.JUMPS + 16 * at.JUMP_ENTRIES);
+    };
+    if (kind === "all") {
+      bump(false);
+      bump(true);
+      this.#isUpperLocal = false;
+    } else if (kind === "nonglobal") {
+      bump(false);
+      if (this.#isUpperLocal) bump(true);
+      this.#isUpperLocal = false;
+    } else bump(kind < 0 || (kind >= two32 / 2 && kind < two32));
+  }
+
+  #outline(key: number, shape: Shape): number | undefined {
+    if (this.#outlined.has(key)) return this.#outlined.get(key);
+    let index: number | undefined;
+    try {
+      const copy = { ...shape, i: Object.assign(new Instruction(), shape.i) };
+      const module = new WebAssembly.Module(writeOutlined(this.#pages, [copy]));
+      const instance = new WebAssembly.Instance(module, this.#imports);
+      index = this.#functions++;
+      if (index >= this.#table.length) this.#table.grow(1024);
+      this.#table.set(index, instance.exports["0"] as CallableFunction);
+    } catch (error) {
+      if (!(error instanceof NoCodeError)) throw error;
+    }
+    this.#outlined.set(key, index);
+    return index;
+  }
+
+  /** Notes a fault for the interpreter's return; what is no fault goes on. */
+  #raised(fault: unknown): 0 {
+    if (!(fault instanceof Fault)) throw fault;
+    this.#fault = fault;
+    return 0;
+  }
+
+  /** What generated code calls. */
+  #machinery(): WebAssembly.ModuleImports {
+    const cpu = this.#cpu;
+    const mmu = this.#mmu;
+    const access = (to: (linear: number, bytes: number) => number) =>
+    (
+      linear: number,
+      info: number,
+      pc: number,
+    ): number => {
+      this.#pc = pc;
+      try {
+        if (cpu.mode === 64) this.#requireCanonical(linear, info);
+        return to(linear, info & 0x7f);
+      } catch (fault) {
+        return this.#raised(fault);
+      }
+    };
+    return {
+      memory: cpu.memory,
+      table: this.#table,
+      load: access((linear, bytes) => mmu.hostForLoad(linear, bytes)),
+      store: access((linear, bytes) => mmu.hostForStore(linear, bytes)),
+      update: access((linear, bytes) => mmu.hostForUpdate(linear, bytes)),
+      finish: (pc: number) => {
+        this.#pc = pc;
+        mmu.finishStore();
+      },
+      segment: (offset: number, info: number, pc: number): bigint => {
+        this.#pc = pc;
+        try {
+          const linear = cpu.linear(info >> 8, offset >>> 0, info & 0x7f, (info & 0x80) !== 0);
+          return BigInt(linear);
+        } catch (fault) {
+          this.#raised(fault);
+          return -1n;
+        }
+      },
+      raise: (vector: number, pc: number) => {
+        this.#pc = pc;
+        const hasCode = vector === vectors.GP || vector === vectors.SS;
+        this.#fault = new Fault(vector, hasCode ? 0 : undefined);
+      },
+      readFlags: (pc: number): number => {
+        this.#pc = pc;
+        const flags = cpu.eflags;
+        if ((flags & eflag.VM) !== 0 && (flags & eflag.IOPL) !== eflag.IOPL) {
+          this.#fault = new Fault(vectors.GP, 0);
+          return -1;
+        }
+        return flags;
+      },
+      writeFlags: (value: number, mask: number, pc: number): number => {
+        this.#pc = pc;
+        return this.#writeFlags(value, mask);
+      },
+      divide128: (high: bigint, low: bigint, divisor: bigint, signed: number): number =>
+        this.#divide(high, low, divisor, signed !== 0),
+      system: (pc: number): number => this.#system(pc),
+    };
+  }
+
+  #requireCanonical(linear: number, info: number): void {
+    const bytes = info & 0x7f;
+    if (linear >= -(2 ** 47) && linear + bytes <= 2 ** 47 && (linear >= 0 || linear + bytes <= 0)) {
+      return;
+    }
+    throw new Fault(info >> 8 === 2 ? vectors.SS : vectors.GP, 0);
+  }
+
+  #writeFlags(value: number, mask: number): number {
+    const cpu = this.#cpu;
+    const old = cpu.eflags;
+    if ((old & eflag.VM) !== 0 && (old & eflag.IOPL) !== eflag.IOPL) {
+      this.#fault = new Fault(vectors.GP, 0);
+      return 0;
+    }
+    let may = mask;
+    if (cpu.cpl > 0) may &= ~eflag.IOPL;
+    if (cpu.cpl > cpu.iopl) may &= ~eflag.IF;
+    const flags = old & ~may | value & may;
+    cpu.eflags = flags & ~eflag.RF;
+    // What traces, and what lets an interrupt through, is looked after behind the instruction.
+    if ((flags & eflag.TF) !== 0 || this.#options.isInterrupted()) this.cut();
+    return 1;
+  }
+
+  #divide(high: bigint, low: bigint, divisor: bigint, signed: boolean): number {
+    const joined = BigInt.asUintN(64, high) << 64n | BigInt.asUintN(64, low);
+    const dividend = signed ? BigInt.asIntN(128, joined) : joined;
+    const by = signed ? BigInt.asIntN(64, divisor) : BigInt.asUintN(64, divisor);
+    const quotient = dividend / by;
+    const fits = signed ? BigInt.asIntN(64, quotient) : BigInt.asUintN(64, quotient);
+    if (fits !== quotient) return 0;
+    this.#cpu.view.setBigUint64(at.SCRATCH, BigInt.asUintN(64, quotient), true);
+    this.#cpu.view.setBigUint64(at.SCRATCH + 8, BigInt.asUintN(64, dividend % by), true);
+    return 1;
+  }
+
+  /** Carries out an instruction in TypeScript; 1: go on with the next. */
+  #system(pc: number): number {
+    const cpu = this.#cpu;
+    const { words } = cpu;
+    this.#pc = pc;
+    const instruction = this.cache.instructions[words[(pc + op.other) >> 2] as number];
+    if (instruction === undefined) throw new RangeError("a micro-operation of no instruction");
+    const { i, form, semantics } = instruction;
+    const key = words[at.MODE_KEY >> 2];
+    const rip = this.#ripAt(pc);
+    const behind = cpu.mode === 64 ? rip + i.length : rip + i.length >>> 0;
+    const remaining = cpu.bytes[pc + op.remaining] as number;
+    cpu.rip = rip;
+    cpu.nextRip = behind;
+    try {
+      semantics(cpu, i, form);
+    } catch (fault) {
+      // The interpreter returns, and the instruction has not retired.
+      words[at.BUDGET >> 2] = (words[at.BUDGET >> 2] as number) + remaining;
+      this.#raised(fault);
+      return 0;
+    }
+    if (
+      form.row.ends !== true && cpu.nextRip === behind && words[at.MODE_KEY >> 2] === key &&
+      !cpu.halted && !cpu.shutDown && cpu.shadow === 0
+    ) return 1;
+    cpu.rip = cpu.nextRip;
+    words[at.BUDGET >> 2] = (words[at.BUDGET >> 2] as number) + remaining - 1;
+    return 0;
+  }
+}

@@ -1,0 +1,593 @@
+/**
+ * The emitter that writes WebAssembly: what instructions do to registers, memory
+ * and control, as code.
+ *
+ * Where registers are and where an instruction's numbers come from is left to
+ * those who extend it: the interpreter's handlers find both in a
+ * micro-operation, a compiled block knows them.
+ *
+ * @module
+ */
+
+import type { FuncIndex, Label, Local } from "../../../wasm/types.ts";
+import type { Code } from "../../../wasm/code.ts";
+import type { Instruction, Mode } from "../instruction.ts";
+import { PREFIX_REP, PREFIX_REPNE } from "../instruction.ts";
+import * as at from "../layout.ts";
+import type { Form, Operand } from "../opcodes/form.ts";
+import { widthOf } from "../operand.ts";
+import {
+  type Emitter,
+  type Fault,
+  type VectorEmitter,
+  type Width,
+  ZF,
+} from "../semantics/emitter.ts";
+import { FlagWriter } from "./flags.ts";
+import type { Runtime, Value } from "./values.ts";
+
+/**
+ * What generated code calls of the machine. Addresses are f64, so that one
+ * signature serves all modes; `pc` is the micro-operation's address, by which the
+ * machine knows the instruction and how many were retired before it.
+ */
+export interface Machinery extends Runtime {
+  /** (address f64, info i32, pc i32) → i32: where to read; 0: it faulted. */
+  readonly load: FuncIndex;
+  /** The same for a store; SCRATCH means that {@link finish} must follow. */
+  readonly store: FuncIndex;
+  /** The same for reading and storing. */
+  readonly update: FuncIndex;
+  /** (pc i32): finishes a store that went to SCRATCH. */
+  readonly finish: FuncIndex;
+  /** (offset i32, segment and info i32, pc i32) → i64: linear address, -1: it faulted. */
+  readonly segment: FuncIndex;
+  /** (vector i32, pc i32): raises an exception with error code 0 where it has one. */
+  readonly raise: FuncIndex;
+  /** (pc i32) → i32: EFLAGS as PUSHF stores them; -1: it faulted. */
+  readonly readFlags: FuncIndex;
+  /** (flags i32, mask i32, pc i32) → i32: loads flags as POPF does; 0: it faulted. */
+  readonly writeFlags: FuncIndex;
+}
+
+/** Info that goes with an access: its bytes, and through which segment it goes. */
+export const INFO_SEGMENT_SHIFT = 8;
+/** The access writes. */
+export const INFO_WRITE = 0x80;
+
+const vectorNumbers: Readonly<Record<Fault, number>> = {
+  ...{ "#DE": 0, "#DB": 1, "#BP": 3, "#OF": 4, "#BR": 5, "#UD": 6, "#SS": 12, "#GP": 13 },
+  ...{ "#XM": 19 },
+};
+
+/** A value that is not worked out unless somebody wants it as such. */
+interface Relative extends Value {
+  readonly relative: "next" | "distance" | "target";
+}
+
+/** What a code writer knows when an instruction is written. */
+export interface Shape {
+  /** An instruction of this shape. */
+  readonly i: Instruction;
+  /** Its row. */
+  readonly form: Form;
+  /** Width of the code. */
+  readonly mode: Mode;
+  /** Segments ES, CS, SS and DS start at 0 and end nowhere. */
+  readonly flat: boolean;
+  /** Width of the stack pointer. */
+  readonly stack: 16 | 32 | 64;
+}
+
+/** What an instruction does has no code here: it is left to the evaluator. */
+export class NoCodeError extends TypeError {
+  override name = "NoCodeError";
+}
+
+/** Elements of a string before the machine may look around. */
+const elementsAStep = 1 << 16;
+
+/** Writes instructions as WebAssembly. */
+export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
+  i!: Instruction;
+  form!: Form;
+  mode!: Mode;
+  #shape!: Shape;
+  /** Where the instruction jumps, if it does: as i64, or known. */
+  protected target: { value: Value; direct: boolean; conditional: Local | undefined } | undefined;
+  /** Host addresses of operands that were read to be written. */
+  #updated = new Map<number, Local>();
+  /** How many conditions are open. */
+  #depth = 0;
+  /** Set in a condition where the instruction jumps. */
+  #jumped: Local | undefined;
+
+  /** Byte address of the current read buffer; writes follow. */
+  protected abstract pushTlb(): Code;
+  /** Pushes the micro-operation's address. */
+  protected abstract pushPc(): Code;
+  /** Pushes where the general register that an operand names starts, and gives what to add. */
+  protected abstract pushRegisterAddress(which: "rm" | "reg"): number;
+  /** Pushes an immediate of some width. */
+  protected abstract pushImmediate(which: 1 | 2, width: Width): void;
+  /** The memory operand's offset within its segment, not yet cut to the address size. */
+  protected abstract pushOffset(wide: boolean): void;
+  /** Pushes the address behind the instruction, i64, not cut. */
+  protected abstract pushNext(): void;
+  /** Where to go when the instruction has faulted. */
+  protected abstract readonly faulted: Label;
+  /** Starts the instruction over, later: the machine may look around before. */
+  protected abstract startOver(): void;
+
+  protected constructor(code: Code, protected readonly machinery: Machinery) {
+    super(code, machinery);
+  }
+
+  get vector(): VectorEmitter<Value> {
+    throw new NoCodeError(`"${this.form.row.text}" works on vectors`);
+  }
+
+  /** What is to be written next. */
+  protected begin(shape: Shape): void {
+    this.#shape = shape;
+    this.i = shape.i;
+    this.form = shape.form;
+    this.mode = shape.mode;
+    this.target = undefined;
+    this.#updated.clear();
+    this.releaseLocals();
+  }
+
+  protected divideErrorIf(): void {
+    this.#raiseIf("#DE");
+  }
+
+  /** Raises an exception if the i32 on the stack is not zero. */
+  #raiseIf(fault: Fault): void {
+    const { c } = this;
+    const label = c.if(undefined, "unlikely");
+    this.#raise(fault);
+    c.end(label);
+  }
+
+  #raise(fault: Fault): void {
+    const { c } = this;
+    c.i32Const(vectorNumbers[fault]);
+    this.pushPc();
+    c.call(this.machinery.raise).br(this.faulted);
+  }
+
+  when(condition: Value, then: () => void): void {
+    const { c } = this;
+    this.flushFlags();
+    if (this.form.row.ends === true && this.#depth === 0) {
+      this.#jumped = this.variable("i32");
+      c.i32Const(0).localSet(this.#jumped);
+    }
+    this.raw(condition);
+    const label = c.if();
+    this.#depth++;
+    then();
+    this.flushFlags();
+    this.#depth--;
+    c.end(label);
+  }
+
+  fault(fault: Fault, condition?: Value): void {
+    if (condition === undefined) return this.#raise(fault);
+    this.raw(condition);
+    this.#raiseIf(fault);
+  }
+
+  read(operand: number): Value {
+    const o = this.#operandAt(operand);
+    if (o.kind === "J") return this.#relative("distance");
+    return this.#isMemory(o) ? this.#loadAt(...this.#place(o, false)) : this.#readRegister(o);
+  }
+
+  update(operand: number): Value {
+    const o = this.#operandAt(operand);
+    if (!this.#isMemory(o)) return this.#readRegister(o);
+    const [segment, address, width] = this.#place(o, true);
+    const host = this.#hostFor("update", segment, address, width);
+    this.#updated.set(operand, host);
+    return this.#loadHost(host, width);
+  }
+
+  write(operand: number, value: Value): void {
+    const o = this.#operandAt(operand);
+    if (!this.#isMemory(o)) return this.#writeRegister(o, value);
+    const host = this.#updated.get(operand);
+    if (host === undefined) {
+      const [segment, address] = this.#place(o, true);
+      return this.store(segment, address, value);
+    }
+    this.#storeHost(host, value);
+    this.#finishIfScratch(host);
+  }
+
+  writeAfterPop(value: Value, bytes: number): void {
+    // An address that starts from SP is formed as if SP had moved already.
+    const wide = this.i.addressSize as Width;
+    const address = this.address();
+    const moved = this.i.base === 4 ? this.add(address, this.constant(bytes, wide)) : address;
+    this.store(this.i.segment, moved, value);
+  }
+
+  address(): Value {
+    const { addressSize } = this.i;
+    this.pushOffset(addressSize === 64);
+    return this.keep(addressSize as Width, addressSize >= 32);
+  }
+
+  /** Byte address of a general register in memory. */
+  registerAt(number: number): number {
+    return at.REGISTERS + 8 * number;
+  }
+
+  register(number: number, width: Width): Value {
+    this.c.i32Const(0);
+    this.#loadRegister(this.registerAt(number), width);
+    return this.keep(width);
+  }
+
+  setRegister(number: number, value: Value): void {
+    this.c.i32Const(0);
+    this.#storeRegister(this.registerAt(number), value);
+  }
+
+  ah(): Value {
+    this.c.i32Const(0);
+    this.#loadRegister(this.registerAt(0) + 1, 8);
+    return this.keep(8);
+  }
+
+  setAh(value: Value): void {
+    this.c.i32Const(0);
+    this.#storeRegister(this.registerAt(0) + 1, value);
+  }
+
+  selector(number: number): Value {
+    this.c.i32Const(0).i32Load16U(at.SEGMENTS + at.SEGMENT_SIZE * number + 8);
+    return this.keep(16);
+  }
+
+  load(segment: number, address: Value, width: Width): Value {
+    return this.#loadAt(segment, address, width);
+  }
+
+  loadForStore(segment: number, address: Value, width: Width): Value {
+    return this.#loadHost(this.#hostFor("update", segment, address, width), width);
+  }
+
+  store(segment: number, address: Value, value: Value): void {
+    const { c } = this;
+    const { width } = value;
+    const linear = this.#linear(segment, address, width / 8, true);
+    const host = this.variable("i32");
+    this.#probe(linear, width / 8, at.TLB_SIZE, host);
+    const miss = c.if(undefined, "unlikely");
+    this.#slow("store", linear, segment, width / 8, host);
+    this.#storeHost(host, value);
+    this.#finishIfScratch(host);
+    c.else();
+    this.#storeHost(host, value);
+    c.end(miss);
+  }
+
+  requireAligned(segment: number, address: Value, bytes: number): void {
+    const linear = this.#linear(segment, address, bytes, false);
+    this.narrow(linear).i32Const(bytes - 1).i32And();
+    this.#raiseIf("#GP");
+  }
+
+  flagsRegister(): Value {
+    const { c } = this;
+    this.flushFlags();
+    this.pushPc();
+    c.call(this.machinery.readFlags);
+    const flags = this.keep(32);
+    this.raw(flags).i32Const(-1).i32Eq().brIf(this.faulted);
+    return this.zeroExtend(flags, 64);
+  }
+
+  setFlagsRegister(value: Value, mask: number): void {
+    const { c } = this;
+    this.narrow(value).i32Const(mask);
+    this.pushPc();
+    c.call(this.machinery.writeFlags).i32Eqz().brIf(this.faulted);
+  }
+
+  next(): Value {
+    return this.#relative("next");
+  }
+
+  jump(target: Value): void {
+    const { c } = this;
+    const { operandSize } = this.i;
+    const relative = (target as Partial<Relative>).relative;
+    const direct = relative === "target" && operandSize !== 16 && this.#shape.flat;
+    if (!direct) {
+      if (this.mode === 64) {
+        this.raw(target);
+        this.raw(target).i64Const(16);
+        c.i64Shl().i64Const(16).i64ShrS().i64Ne();
+        this.#raiseIf("#GP");
+      } else if (!this.#shape.flat) {
+        this.clean(target);
+        c.i32Const(0).i32Load(at.SEGMENTS + at.SEGMENT_SIZE).i32GtU();
+        this.#raiseIf("#GP");
+      }
+    }
+    const conditional = this.#depth > 0 ? this.#jumped : undefined;
+    if (conditional !== undefined) c.i32Const(1).localSet(conditional);
+    this.target = { value: target, direct, conditional };
+  }
+
+  stackWidth(): Width {
+    return this.#shape.stack;
+  }
+
+  repeat(element: () => void, compares: boolean): void {
+    const { c } = this;
+    const { prefixes } = this.i;
+    if ((prefixes & (PREFIX_REP | PREFIX_REPNE)) === 0) return element();
+    const width = this.i.addressSize as Width;
+    const left = this.variable("i32");
+    c.localSet(left, c.i32Const(elementsAStep) as Code);
+    const done = c.block();
+    const again = c.loop();
+    const count = this.register(1, width);
+    this.raw(this.equal(count, this.constant(0, width))).brIf(done);
+    element();
+    this.setRegister(1, this.sub(count, this.constant(1, width)));
+    this.flushFlags();
+    if (compares) {
+      this.raw(this.flag(ZF));
+      if ((prefixes & PREFIX_REP) !== 0) c.i32Eqz();
+      c.brIf(done);
+    }
+    c.localGet(left).i32Const(1).i32Sub().localTee(left).brIf(again);
+    this.startOver();
+    c.end(again).end(done);
+  }
+
+  // Registers: bytes of memory, little endian.
+
+  #loadRegister(offset: number, width: Width): void {
+    const { c } = this;
+    if (width === 8) c.i32Load8U(offset);
+    else if (width === 16) c.i32Load16U(offset);
+    else if (width === 32) c.i32Load(offset);
+    else c.i64Load(offset);
+  }
+
+  /** Stores a value where the address on the stack and the offset say. */
+  #storeRegister(offset: number, value: Value): void {
+    const { c } = this;
+    this.raw(value);
+    switch (value.width) {
+      case 8:
+        c.i32Store8(offset);
+        break;
+      case 16:
+        c.i32Store16(offset);
+        break;
+      case 32:
+        c.i64ExtendI32U().i64Store(offset);
+        break;
+      default:
+        c.i64Store(offset);
+    }
+  }
+
+  #operandAt(number: number): Operand {
+    const operand = this.form.operands[number];
+    if (operand === undefined) {
+      throw new TypeError(`"${this.form.row.text}" has no operand ${number}`);
+    }
+    return operand;
+  }
+
+  #isMemory({ kind }: Operand): boolean {
+    return kind === "O" || kind === "BBb" || this.i.isMemory && "EM".includes(kind);
+  }
+
+  /** Segment, offset and width of an operand in memory. */
+  #place({ kind, size, memory }: Operand, _writes: boolean): [number, Value, Width] {
+    const { i, mode } = this;
+    const wide = i.addressSize as Width;
+    if (kind === "O") {
+      this.pushImmediate(1, wide);
+      return [i.segment, this.keep(wide), widthOf(size, i, mode) as Width];
+    }
+    if (kind === "BBb") {
+      const at = this.add(this.register(3, wide), this.zeroExtend(this.register(0, 8), wide));
+      return [i.segment, at, 8];
+    }
+    return [i.segment, this.address(), widthOf(memory, i, mode) as Width];
+  }
+
+  /** The register that an operand names: which of the instruction's, or which number. */
+  #registerOf({ kind, text }: Operand): "rm" | "reg" | number | undefined {
+    if (kind === "G") return "reg";
+    if (kind === "E" || kind === "R" || kind === "M" || kind === "Z") return "rm";
+    if (kind !== "fixed") return undefined;
+    const named = ["AL", "AX", "eAX", "rAX", "CL", "DX"].indexOf(text);
+    return named < 0 ? undefined : named < 4 ? 0 : named === 4 ? 1 : 2;
+  }
+
+  #readRegister(operand: Operand): Value {
+    const { kind, size, text } = operand;
+    const width = widthOf(size, this.i, this.mode) as Width;
+    const register = this.#registerOf(operand);
+    if (register !== undefined) {
+      if (typeof register === "number") return this.register(register, width);
+      this.#loadRegister(this.pushRegisterAddress(register), width);
+      return this.keep(width);
+    }
+    if (kind === "I") {
+      const wide = size === "bs" || size === "z" ? this.i.operandSize as Width : width;
+      const second = text === "Ib" && this.i.opcode === 0xc8;
+      this.pushImmediate(second ? 2 : 1, wide);
+      return this.keep(wide);
+    }
+    if (kind === "S") return this.selector(this.i.reg & 7);
+    if (text === "1") return this.constant(1, 8);
+    const segment = ["ES", "CS", "SS", "DS", "FS", "GS"].indexOf(text);
+    if (segment >= 0) return this.selector(segment);
+    throw new NoCodeError(`operand ${text} has no code`);
+  }
+
+  #writeRegister(operand: Operand, value: Value): void {
+    const register = this.#registerOf(operand);
+    if (register === undefined) throw new TypeError(`operand ${operand.text} is not written`);
+    if (typeof register === "number") return this.setRegister(register, value);
+    this.#storeRegister(this.pushRegisterAddress(register), value);
+  }
+
+  // Memory.
+
+  /** The linear address: i32, in 64-bit code i64. */
+  #linear(segment: number, address: Value, bytes: number, write: boolean): Value {
+    const { c } = this;
+    if (this.mode === 64) {
+      const offset = this.zeroExtend(address, 64);
+      if (segment < 4) return offset;
+      c.i32Const(0).i64Load(at.REGISTERS + 8 * (at.SLOT_BASES + segment));
+      this.raw(offset).i64Add();
+      return this.keep(64);
+    }
+    if (this.#shape.flat && segment < 4) return this.zeroExtend(address, 32);
+    this.clean(address).i32Const(segment << INFO_SEGMENT_SHIFT | bytes | (write ? INFO_WRITE : 0));
+    this.pushPc();
+    c.call(this.machinery.segment);
+    const linear = this.keep(64);
+    this.raw(linear).i64Const(-1).i64Eq().brIf(this.faulted);
+    this.raw(linear).i32WrapI64();
+    return this.keep(32);
+  }
+
+  /** Looks an access up: the host's address goes to a variable, and whether it missed to the stack. */
+  #probe(linear: Value, bytes: number, table: number, host: Local): void {
+    const { c } = this;
+    const entry = this.variable("i32");
+    // The entry: page number times 16.
+    this.pushTlb();
+    this.narrow(linear).i32Const(8).i32ShrU().i32Const((at.TLB_ENTRIES - 1) << 4).i32And().i32Add();
+    c.localTee(entry).i32Load(table + 8);
+    this.narrow(linear).i32Add().localSet(host);
+    // The page of the last byte must be that of the tag: this finds crossings, too.
+    if (linear.width === 64) {
+      c.localGet(entry).i64Load(table);
+      this.raw(linear);
+      if (bytes > 1) c.i64Const(bytes - 1).i64Add();
+      c.i64Const(-0x1000).i64And().i64Ne();
+    } else {
+      c.localGet(entry).i32Load(table);
+      this.raw(linear);
+      if (bytes > 1) c.i32Const(bytes - 1).i32Add();
+      c.i32Const(-0x1000).i32And().i32Ne();
+    }
+  }
+
+  /** The long way to the host's address. */
+  #slow(
+    how: "load" | "store" | "update",
+    linear: Value,
+    segment: number,
+    bytes: number,
+    host: Local,
+  ): void {
+    const { c } = this;
+    this.raw(linear);
+    if (linear.width === 64) c.f64ConvertI64S();
+    else c.f64ConvertI32U();
+    c.i32Const(segment << INFO_SEGMENT_SHIFT | bytes);
+    this.pushPc();
+    c.call(this.machinery[how]).localTee(host).i32Eqz().brIf(this.faulted);
+  }
+
+  #hostFor(how: "load" | "update", segment: number, address: Value, width: Width): Local {
+    const { c } = this;
+    const write = how === "update";
+    const linear = this.#linear(segment, address, width / 8, write);
+    const host = this.variable("i32");
+    this.#probe(linear, width / 8, write ? at.TLB_SIZE : 0, host);
+    const miss = c.if(undefined, "unlikely");
+    this.#slow(how, linear, segment, width / 8, host);
+    c.end(miss);
+    return host;
+  }
+
+  #loadAt(segment: number, address: Value, width: Width): Value {
+    return this.#loadHost(this.#hostFor("load", segment, address, width), width);
+  }
+
+  #loadHost(host: Local, width: Width): Value {
+    const { c } = this;
+    c.localGet(host);
+    const align = { align: 0 };
+    if (width === 8) c.i32Load8U(0);
+    else if (width === 16) c.i32Load16U(align);
+    else if (width === 32) c.i32Load(align);
+    else if (width === 64) c.i64Load(align);
+    else c.v128Load(align);
+    return this.keep(width);
+  }
+
+  #storeHost(host: Local, value: Value): void {
+    const { c } = this;
+    c.localGet(host);
+    this.raw(value);
+    const align = { align: 0 };
+    if (value.width === 8) c.i32Store8(0);
+    else if (value.width === 16) c.i32Store16(align);
+    else if (value.width === 32) c.i32Store(align);
+    else if (value.width === 64) c.i64Store(align);
+    else c.v128Store(align);
+  }
+
+  #finishIfScratch(host: Local): void {
+    const { c } = this;
+    c.localGet(host).i32Const(at.SCRATCH).i32Eq();
+    const label = c.if(undefined, "unlikely");
+    this.pushPc();
+    c.call(this.machinery.finish);
+    c.end(label);
+  }
+
+  // Addresses of code, worked out only if wanted.
+
+  #relative(relative: Relative["relative"]): Relative {
+    const width = this.i.operandSize as Width;
+    return { width, local: undefined, low: 0, high: 0, isClean: false, most: Infinity, relative };
+  }
+
+  override raw(value: Value): Code {
+    const relative = (value as Partial<Relative>).relative;
+    if (relative === undefined) return super.raw(value);
+    const { c } = this;
+    if (relative === "distance") {
+      this.pushImmediate(1, value.width);
+      return c;
+    }
+    this.pushNext();
+    if (relative === "target") {
+      this.pushImmediate(1, 64);
+      c.i64Add();
+    }
+    if (value.width < 64) c.i32WrapI64();
+    return c;
+  }
+
+  override add(a: Value, b: Value): Value {
+    if (
+      (a as Partial<Relative>).relative === "next" &&
+      (b as Partial<Relative>).relative === "distance"
+    ) {
+      return this.#relative("target");
+    }
+    return super.add(a, b);
+  }
+}
