@@ -12,6 +12,7 @@ import type { EvaluatedState } from "../emu/cpu/evaluate.ts";
 import { Instruction, PREFIX_REP, PREFIX_REPNE } from "../emu/cpu/instruction.ts";
 import type { Form } from "../emu/cpu/opcodes/form.ts";
 import { semanticName, semanticsOf } from "../emu/cpu/semantics/mod.ts";
+import { namesMmx, namesXmm } from "../emu/cpu/vector_operands.ts";
 import { encode, type Encoding } from "./instruction_cases.ts";
 
 /** Where the data lies that instructions work on. */
@@ -58,7 +59,7 @@ export const selectors: Readonly<Record<32 | 64, readonly number[]>> = {
 };
 
 /** A generator of numbers that repeats itself: xorshift, 32 bits. */
-class Random {
+export class Random {
   #state: number;
   constructor(seed: number) {
     this.#state = seed | 1;
@@ -134,6 +135,8 @@ export function* processorCases(mode: 32 | 64, least: number): Generator<Process
     if (n === 0 || form.row.only === (mode === 64 ? "i64" : "o64")) return;
     const name = semanticName(form);
     if (semanticsOf(form) === undefined || unfit.has(name)) return;
+    // Those are in vector_cases.ts.
+    if (namesXmm(form) || namesMmx(form)) return;
     if (form.rexW && mode !== 64) return;
     const list = byName.get(name) ?? [];
     for (const encoding of encodingsOf(form, mode)) list.push([n, encoding]);

@@ -9,6 +9,8 @@
  */
 
 import { DECODED, Decoder, longestInstruction } from "./decode.ts";
+import { type Bits, bitsOf, Raised, signed, truth } from "./evaluate_bits.ts";
+import { type EvaluatedVectors, resetVectors, VectorEvaluator } from "./evaluate_vector.ts";
 import {
   Instruction,
   type Mode,
@@ -32,6 +34,7 @@ import {
   ZF,
 } from "./semantics/emitter.ts";
 import { semanticsOf } from "./semantics/mod.ts";
+import { mustBeAligned } from "./vector_operands.ts";
 
 /** Memory by linear address. */
 export interface EvaluatedMemory {
@@ -63,6 +66,8 @@ export interface EvaluatedState {
   stack: 16 | 32 | 64;
   /** Memory. */
   readonly memory: EvaluatedMemory;
+  /** Registers of SSE and MMX; none given: as after reset, and forgotten. */
+  readonly vectors?: EvaluatedVectors;
 }
 
 /** How it went. */
@@ -78,17 +83,6 @@ export interface Outcome {
 /** The row has no description: such an instruction cannot be executed. */
 export class NoSemanticsError extends RangeError {
   override name = "NoSemanticsError";
-}
-
-/** Leaves a description in the midst; caught below, never seen outside. */
-class Raised {
-  constructor(readonly fault: Fault | "#PF", readonly address?: bigint) {}
-}
-
-/** A value: its bits, unsigned, and how many. */
-interface Bits {
-  readonly width: Width;
-  readonly bits: bigint;
 }
 
 /** How many elements of a string one step does before it leaves the rest to the next. */
@@ -123,8 +117,9 @@ export function evaluate(state: EvaluatedState, decoder: Decoder): Outcome {
     semantics(emitter);
   } catch (raised) {
     if (!(raised instanceof Raised)) throw raised;
-    emitter.rollBack();
     const { fault, address } = raised;
+    emitter.rollBack();
+    emitter.vector.rollBack(fault === "#XM");
     return {
       ...{ fault, undefinedFlags: emitter.undefined },
       ...address === undefined ? {} : { address },
@@ -134,16 +129,10 @@ export function evaluate(state: EvaluatedState, decoder: Decoder): Outcome {
   return { undefinedFlags: emitter.undefined };
 }
 
-const bitsOf = (width: Width, bits: bigint): Bits => ({
-  width,
-  bits: BigInt.asUintN(width, bits),
-});
-const truth = (value: boolean): Bits => ({ width: 1, bits: value ? 1n : 0n });
-const signed = ({ width, bits }: Bits): bigint => BigInt.asIntN(width, bits);
-
 /** The emitter that computes at once. */
 class Evaluator implements Emitter<Bits> {
   readonly mode: Mode;
+  readonly vector: VectorEvaluator;
   /** Where to go on, if not behind the instruction. */
   target: bigint | undefined;
   /** Flags that were said to be undefined. */
@@ -157,6 +146,10 @@ class Evaluator implements Emitter<Bits> {
     this.mode = state.mode;
     this.#registers = state.registers.slice();
     this.#flags = state.flags;
+    this.vector = new VectorEvaluator(
+      state.vectors ?? resetVectors(),
+      (flag, value) => this.#setFlag(flag, value),
+    );
   }
 
   /** Puts everything back to where the instruction, or its last whole element, had it. */
@@ -538,15 +531,20 @@ class Evaluator implements Emitter<Bits> {
       return high ? this.#highByte(register - 4) : this.register(register, width);
     };
     const memory = (address: Bits, bits: Width): Bits => {
+      if (mustBeAligned(this.form, number)) this.requireAligned(this.i.segment, address, 16);
       if (value !== undefined) this.store(this.i.segment, address, value);
       else if (writes) return this.loadForStore(this.i.segment, address, bits);
       else return this.load(this.i.segment, address, bits);
       return value;
     };
+    const vector = this.vector.operand(operand, this.i, width, value);
+    if (vector !== undefined) return vector;
     switch (kind) {
       case "E":
       case "M":
       case "R":
+      case "W":
+      case "Q":
         if (!this.i.isMemory) return general(this.i.rm);
         return memory(this.address(), widthOf(operand.memory, this.i, this.mode) as Width);
       case "G":

@@ -6,6 +6,7 @@
  */
 
 import type { Instruction, Mode } from "./instruction.ts";
+import { type VectorFacts, VectorGatherer } from "./facts_vector.ts";
 import { NO_REGISTER, RIP } from "./instruction.ts";
 import type { Form } from "./opcodes/form.ts";
 import { widthOf } from "./operand.ts";
@@ -24,9 +25,10 @@ import {
   ZF,
 } from "./semantics/emitter.ts";
 import { semanticsOf } from "./semantics/mod.ts";
+import { mustBeAligned } from "./vector_operands.ts";
 
 /** Registers as bits: bit 0 RAX to bit 15 R15. */
-export interface Facts {
+export interface Facts extends VectorFacts {
   /** General registers that are read, in part or whole. */
   readonly reads: number;
   /** General registers that are written, in part or whole, always or at times. */
@@ -77,6 +79,10 @@ class Gatherer implements Emitter<Width> {
   readonly #faults = new Set<Fault>();
   /** How many conditions we are within. */
   #depth = 0;
+  readonly vector: VectorGatherer = new VectorGatherer({
+    flags: (flags) => this.#writeFlags(flags),
+    raises: () => this.fault("#XM"),
+  });
 
   constructor(readonly i: Instruction, readonly form: Form, readonly mode: Mode) {}
 
@@ -94,6 +100,7 @@ class Gatherer implements Emitter<Width> {
       jumps: this.#jumps,
       ends: this.form.row.ends === true,
       repeats: this.#repeats,
+      ...this.vector.facts(),
     };
   }
 
@@ -324,14 +331,18 @@ class Gatherer implements Emitter<Width> {
       return width;
     };
     const memory = (): Width => {
+      if (mustBeAligned(this.form, number)) this.fault("#GP");
       if (reads) this.#loads = true;
       if (writes) this.#stores = true;
       return widthOf(operand.memory, i, this.mode) as Width;
     };
+    if (this.vector.operand(operand, i, writes)) return width;
     switch (operand.kind) {
       case "E":
       case "M":
       case "R":
+      case "W":
+      case "Q":
         if (!i.isMemory) return general(i.rm);
         this.address();
         return memory();

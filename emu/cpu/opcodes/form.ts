@@ -26,9 +26,9 @@ export interface Operand {
   readonly text: string;
   /** Where it is. */
   readonly kind: OperandKind;
-  /** How wide; of `Rv/Mw` and its like, the register. */
+  /** How wide; of `Rv/Mw`, `Udq/Md` and their like, the register. */
   readonly size: SizeCode;
-  /** How wide it is in memory; the same but for `Rv/Mw` and its like. */
+  /** How wide it is in memory; the same but for those. */
   readonly memory: SizeCode;
 }
 
@@ -89,12 +89,13 @@ export function parseOperand(text: string): Operand {
   const size = register.slice(1);
   const inMemory = memory === undefined ? size : memory.slice(1);
   if (kind !== "" && letters.includes(kind) && sizes.includes(size) && sizes.includes(inMemory)) {
-    if (memory !== undefined && (kind !== "R" || memory.charAt(0) !== "M")) {
+    const either = memory === undefined ? kind : { R: "E", U: "W" }[kind];
+    if (either === undefined || memory !== undefined && memory.charAt(0) !== "M") {
       throw new TypeError(`operand "${text}" is not in the notation`);
     }
     return {
       text,
-      kind: (memory === undefined ? kind : "E") as OperandKind,
+      kind: either as OperandKind,
       size: size as SizeCode,
       memory: inMemory as SizeCode,
     };

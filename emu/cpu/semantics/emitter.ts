@@ -44,7 +44,7 @@ export const OF = 0x800;
 export const STATUS = 0x8d5;
 
 /** Exceptions that instructions raise by their own will. */
-export type Fault = "#DE" | "#BR" | "#UD" | "#GP" | "#SS" | "#OF" | "#BP" | "#DB";
+export type Fault = "#DE" | "#BR" | "#UD" | "#GP" | "#SS" | "#OF" | "#BP" | "#DB" | "#XM";
 
 /** Two results at once. */
 export interface Pair<V> {
@@ -52,6 +52,146 @@ export interface Pair<V> {
   readonly low: V;
   /** The high half, or the remainder. */
   readonly high: V;
+}
+
+/** Whole numbers that a vector of 128 bits holds. */
+export type LaneShape = "i8x16" | "i16x8" | "i32x4" | "i64x2";
+/** One floating-point number, or those that a vector of 128 bits holds. */
+export type FloatShape = "f32" | "f64" | "f32x4" | "f64x2";
+
+/** Two vectors make one. */
+export type VectorBinary =
+  | `${LaneShape}.${"add" | "sub" | "eq" | "gt_s"}`
+  | `${"i8x16" | "i16x8"}.${"add_sat_s" | "add_sat_u" | "sub_sat_s" | "sub_sat_u" | "avgr_u"}`
+  | `${"i8x16" | "i16x8" | "i32x4"}.${"min_s" | "min_u" | "max_s" | "max_u"}`
+  | `${"i16x8" | "i32x4"}.mul`
+  | `i32x4.extmul_${"low" | "high"}_i16x8_${"s" | "u"}`
+  | `i64x2.extmul_low_i32x4_${"s" | "u"}`
+  | `i8x16.narrow_i16x8_${"s" | "u"}`
+  | `i16x8.narrow_i32x4_${"s" | "u"}`
+  | ("i16x8.q15mulr_sat_s" | "i32x4.dot_i16x8_s" | "i8x16.swizzle")
+  | `v128.${"and" | "andnot" | "or" | "xor"}`;
+
+/** One vector makes one. */
+export type VectorUnary =
+  | `${"i8x16" | "i16x8" | "i32x4"}.abs`
+  | `i16x8.extend_low_i8x16_${"s" | "u"}`
+  | `i32x4.extend_low_i16x8_${"s" | "u"}`
+  | `i64x2.extend_low_i32x4_${"s" | "u"}`
+  | ("i16x8.extadd_pairwise_i8x16_u" | "i32x4.extadd_pairwise_i16x8_u");
+
+/** Lanes are shifted. */
+export type VectorShift = `${LaneShape}.${"shl" | "shr_s" | "shr_u"}`;
+
+/** Arithmetic of two floating-point numbers. ADDSUB takes even lanes from each other and adds odd ones. */
+export type FloatOperation = "add" | "sub" | "mul" | "div" | "min" | "max" | "addsub";
+
+/** How a floating-point number becomes a whole one: to the nearest (even), down, up, towards zero, as MXCSR says. */
+export type Rounding = "nearest" | "down" | "up" | "zero" | "current";
+
+/**
+ * Vectors. Their values are 128 bits wide and go through the operands of the row
+ * as others do, under these rules:
+ *
+ * - An SSE register that a row names is read as wide as the row says: `Vss` is
+ *   its low 32 bits. It is written as wide as the value is; what is above stays.
+ * - An MMX register is a value of 64 bits. Descriptions put zeros before it and
+ *   work on 128.
+ * - {@link Emitter.zeroExtend} and {@link Emitter.truncate} go to and from 128 bits.
+ * - Memory of 128 bits must be aligned unless the row is one of those that need
+ *   not; see `mustBeAligned` in vector_operands.ts. Reading and writing operands
+ *   sees to it.
+ *
+ * What works on whole vectors has the names and the meaning of WebAssembly's
+ * instructions. What works on floating-point numbers has the meaning of SSE's
+ * instructions: it goes by MXCSR (rounding, denormals as zeros, flush to zero),
+ * sets its exception flags, and ends the instruction with #XM where one is
+ * raised that is not masked; then only these flags change. All lanes of one
+ * operation raise together.
+ *
+ * Lanes of 128-bit values that a description fills with zeros raise nothing.
+ */
+export interface VectorEmitter<V> {
+  /** A vector that is known: so many lanes as the shape has, unsigned or signed. */
+  constant(shape: "i8x16" | "i16x8" | "i32x4", lanes: readonly number[]): V;
+  /** Two vectors make one, as WebAssembly's instruction of this name does. */
+  binary(operation: VectorBinary, a: V, b: V): V;
+  /** One vector makes one, as WebAssembly's instruction of this name does. */
+  unary(operation: VectorUnary, a: V): V;
+  /** Shifts lanes by a number below their width. */
+  shift(operation: VectorShift, a: V, count: number): V;
+  /** Shifts lanes by a value of 64 bits; from their width on, zeros or signs are left. */
+  shiftBy(operation: VectorShift, a: V, count: V): V;
+  /** Bytes of two vectors: of 0 to 15 the first's, of 16 to 31 the second's. */
+  shuffle(a: V, b: V, bytes: readonly number[]): V;
+  /** Bits of one where the mask has ones, of the other where it has zeros. */
+  bitselect(ones: V, zeros: V, mask: V): V;
+  /** One lane, as wide as it is. */
+  extract(shape: LaneShape, a: V, lane: number): V;
+  /** A vector with another value in one lane. */
+  replace(shape: LaneShape, a: V, lane: number, value: V): V;
+  /** The top bits of all lanes, the first's lowest, in 32 bits. */
+  bitmask(shape: LaneShape, a: V): V;
+  /** Whether any bit is set. */
+  anyTrue(a: V): V;
+
+  /** Arithmetic; MIN and MAX give the second operand where one is a NaN or both are zeros. */
+  float(shape: FloatShape, operation: FloatOperation, a: V, b: V): V;
+  /** Square roots. */
+  floatSqrt(shape: FloatShape, a: V): V;
+  /**
+   * Compares: all ones or all zeros, as wide as the operands.
+   *
+   * @param predicate 0 equal, 1 less, 2 less or equal, 3 unordered; 4 to 7 their
+   *   opposites. Of 1, 2, 5 and 6 quiet NaNs are invalid, too.
+   */
+  floatCompare(shape: FloatShape, predicate: number, a: V, b: V): V;
+  /**
+   * Compares as COMISS does: sets ZF, PF and CF (unordered all, less CF, equal
+   * ZF) and clears OF, SF and AF.
+   *
+   * @param signals Whether quiet NaNs are invalid, too.
+   */
+  floatFlags(shape: "f32" | "f64", a: V, b: V, signals: boolean): void;
+  /**
+   * Rounds to whole numbers that stay floating-point numbers.
+   *
+   * @param tells Whether it raises the precision exception.
+   */
+  floatRound(shape: FloatShape, rounding: Rounding, a: V, tells: boolean): V;
+  /** Reciprocals, of square roots or not, that are good for twelve bits and raise nothing. */
+  floatEstimate(shape: "f32" | "f32x4", operation: "rcp" | "rsqrt", a: V): V;
+  /**
+   * Floating-point numbers of another size: f32 of f64 and back; of f32x4 the low
+   * two become f64x2, and of f64x2 the low two of f32x4 before zeros.
+   */
+  floatResize(to: FloatShape, a: V): V;
+  /**
+   * Floating-point numbers of signed whole ones: f32 and f64 of 32 or 64 bits,
+   * f32x4 of i32x4, f64x2 of the low two of i32x4.
+   */
+  floatFromInteger(to: FloatShape, a: V): V;
+  /**
+   * Signed whole numbers: 32 or 64 bits of f32 and f64; i32x4 of f32x4, and of
+   * f64x2 before zeros. What does not fit is the least number, and invalid.
+   */
+  floatToInteger(from: FloatShape, a: V, width: 32 | 64, rounding: "zero" | "current"): V;
+
+  /**
+   * Compares strings as PCMPESTRI and its like do.
+   *
+   * @param control The instruction's immediate.
+   * @param lengths Elements that count, of 32 bits, at most as many as fit; none
+   *   given: up to the first zero.
+   * @returns In 32 bits: bits 0 to 15 the result by elements (IntRes2), bit 16
+   *   whether the second string is shorter than a register, bit 17 the first.
+   */
+  compareStrings(control: number, a: V, b: V, lengths?: readonly [V, V]): V;
+
+  /** MMX registers come into use: x87's TOP becomes 0 and no register is empty. To be said behind memory. */
+  useMmx(): void;
+  /** EMMS: all x87 registers become empty. */
+  emptyMmx(): void;
 }
 
 /** Takes down what an instruction does. Values have widths; both operands of an operation the same. */
@@ -62,6 +202,8 @@ export interface Emitter<V> {
   readonly form: Form;
   /** Width of the code around it. */
   readonly mode: Mode;
+  /** Vectors. */
+  readonly vector: VectorEmitter<V>;
 
   /** A number as a value. */
   constant(value: number, width: Width): V;

@@ -12,11 +12,17 @@ import { arithmeticSemantics } from "./arithmetic.ts";
 import { controlSemantics } from "./control.ts";
 import type { Semantics } from "./emitter.ts";
 import { moveSemantics } from "./moves.ts";
+import { vectorIntegerSemantics } from "./vector_integer.ts";
+import { vectorMoveSemantics } from "./vector_moves.ts";
+import { vectorShuffleSemantics } from "./vector_shuffle.ts";
 
 const bySemanticName: Readonly<Record<string, Semantics>> = {
   ...arithmeticSemantics,
   ...moveSemantics,
   ...controlSemantics,
+  ...vectorMoveSemantics,
+  ...vectorIntegerSemantics(),
+  ...vectorShuffleSemantics(),
 };
 
 /** The names that have a description. */
