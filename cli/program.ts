@@ -13,6 +13,7 @@ import { UsageError } from "./ui/errors.ts";
 import { exit, showExitCodes } from "./ui/exit.ts";
 import { readAhead } from "./ui/files.ts";
 import { list, oneOf, parseAssignment, parseSize } from "./ui/values.ts";
+import { parseCount, parsePattern, parseSeed, parseTime } from "./run/values.ts";
 
 /** What `--extract` can take out of an image. */
 export const parts = [
@@ -212,30 +213,80 @@ export const bootdiff: Command = command(diffTable, async (terminal, [a, b], opt
   return await diff(terminal, a, other, options);
 });
 
-/** `bootrun`, and `zeropage run`: there is no machine yet, and it says so. */
-export const bootrun: Command = command({
+const runTable = {
   name: "bootrun",
-  doc: "boot an image (not in this release, which has no machine yet)",
-  usage: "IMAGE",
-  examples: [],
-  // What to do instead, since these are the commands that work.
-  instead: [
-    "  bootinfo --platform lguest IMAGE   would it start there, and by which entry",
-    "  bootinfo --zero-page IMAGE         what a loader would hand over to it",
+  doc: "boot an image on a PC of its own, with the console here",
+  usage: "[OPTION]... IMAGE",
+  examples: [
+    "/boot/vmlinuz",
+    "--initrd initrd.img --append 'root=/dev/ram0 quiet' bzImage",
   ],
-  exitCodes: showExitCodes(["usage"], { usage: "whatever is asked, until there is a machine" }),
-  arguments: [{ name: "image", many: true, optional: true }],
-  takesAnything: true,
+  exitCodes: showExitCodes(["done", "usage", "input", "guest", "bug", "interrupted"], {
+    done: "powered off, reset, halted, or printed what --until waits for",
+    guest: "panic, triple fault, limit reached, --until never printed",
+  }),
+  arguments: [{ name: "image" }],
   options: {
-    "General": { "--color": color, "--debug": debug, "--version": version, "--help": help },
+    "What to boot": {
+      "--initrd": {
+        value: "file",
+        doc: "initial ramdisk; without one, an init that says hello and powers off",
+      },
+      "--append": {
+        value: "cmdline",
+        doc: "kernel command line; console=ttyS0 is added unless it names a console",
+      },
+      "--entry": {
+        value: "entry",
+        parse: oneOf("entry", ["auto", "real", "32", "64", "direct"], "Entries"),
+        doc: "auto, real, 32, 64, or direct: unpacked by us",
+      },
+      "--platform": { value: "platform", doc: "which machine the kernel is to believe in" },
+      "--loader": { value: "loader", doc: "hand over as this loader does: qemu, grub, …" },
+      "--set": {
+        value: "field=value",
+        parse: parseAssignment,
+        repeats: true,
+        doc: "any field of the zero page; may be repeated",
+      },
+    },
+    "The machine": {
+      "--memory": { value: "size", parse: parseSize, doc: "memory; default 512M, at most 3G" },
+      "--cpu": { value: "cpu", doc: "486, 686, x86-64, x86-64-v2; default by the kernel" },
+      "--paravirt-clock": { doc: "offer KVM's clock" },
+      "--seed": { value: "seed", parse: parseSeed, doc: "where its random numbers start" },
+      "--realtime": { doc: "let a guest that sleeps take its time" },
+    },
+    "The run": {
+      "--console": { value: "file", doc: "the guest's output; default -, standard output" },
+      "--until": { value: "regex", parse: parsePattern, doc: "end when this is printed" },
+      "--limit-instructions": {
+        value: "count",
+        parse: parseCount,
+        doc: "end after so many, as in 500M",
+      },
+      "--limit-time": { value: "time", parse: parseTime, doc: "end after this virtual time, 10s" },
+      "--json": { doc: "one JSON document on the run" },
+    },
+    "General": {
+      "--color": color,
+      "--quiet": quiet,
+      "--debug": debug,
+      "--version": version,
+      "--help": help,
+    },
   },
-}, () =>
-  Promise.reject(
-    new UsageError("this release has no machine to boot on", [
-      "Would it start on a platform, and where:  bootinfo --platform lguest IMAGE",
-      "What a loader would hand over to it:      bootinfo --zero-page IMAGE",
-    ]),
-  ));
+} as const satisfies CommandTable;
+
+/** Options of bootrun. */
+export type RunOptions = OptionsOf<typeof runTable>;
+
+/** `bootrun`, and `zeropage run`. */
+export const bootrun: Command = command(runTable, async (terminal, [image], options) => {
+  const read = readAhead(image);
+  const { run } = await import("./run.ts");
+  return await run(terminal, image, options, read);
+});
 
 /** The shells that completion is written for. */
 export const shells = ["bash", "zsh", "fish"] as const;

@@ -49,7 +49,7 @@ function platformOf(name: string): number {
 }
 
 /** Holds that a field of the page has the name that `--set` gives. */
-function checkField(path: string): void {
+export function checkField(path: string): void {
   const names = [...walk(bootParams)].map(({ path: inner }) =>
     inner.startsWith("hdr.") ? `setup_header.${inner.slice(4)}` : `boot_params.${inner}`
   );

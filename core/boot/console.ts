@@ -52,12 +52,13 @@ export class GuestConsole {
     return all.slice(-count);
   }
 
-  /** Waits for a text, in what comes from now on. */
+  /** Waits for a text, in what comes from now on or came behind the last one that was found. */
   waitFor(pattern: RegExp | undefined): void {
+    if (this.#match === undefined) this.#window = "";
     // A pattern with memory would skip what it found before.
     this.#until = pattern && new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ""));
     this.#match = undefined;
-    this.#window = "";
+    this.#search();
   }
 
   /** Takes what the serial port sent. */
@@ -75,12 +76,18 @@ export class GuestConsole {
       if (this.#lines.length > LINES) this.#lines.shift();
       this.#line = "";
     }
-    if (this.#until === undefined || this.#match !== undefined) return;
+    if (this.#until === undefined) return;
     this.#window = (this.#window + text).slice(-WINDOW);
-    const found = this.#until.exec(this.#window);
-    if (found === null) return;
+    if (this.#match === undefined && this.#search()) this.onEvent?.();
+  }
+
+  /** Looks for the text; what is left in the window is what came behind it. */
+  #search(): boolean {
+    const found = this.#until?.exec(this.#window);
+    if (!found) return false;
     this.#match = found[0];
-    this.onEvent?.();
+    this.#window = this.#window.slice(found.index + found[0].length);
+    return true;
   }
 
   #readLine(): void {

@@ -6,6 +6,7 @@
  */
 
 import type { Processor } from "../../emu/cpu/processor.ts";
+import type { State } from "../../emu/state.ts";
 import type { BootProcessor, BootTarget } from "./apply.ts";
 
 /** Why a machine stopped running. */
@@ -37,6 +38,8 @@ export interface GuestMachine extends BootTarget {
     readonly uart: {
       /** Types; tells how many bytes were taken. */
       receive(bytes: Uint8Array): number;
+      /** Its registers by name. */
+      readonly registers: State;
     };
   };
   /** Instructions retired. */

@@ -67,8 +67,15 @@ export function bootPc(image: Bootable, options: PlanOptions): BootPlan {
   if (bits === 64 && !/^x86-64/.test(cpu)) {
     throw new BootError("processor", "one of 64 bits for a 64-bit kernel, as x86-64-v2", cpu);
   }
-  const direct = wanted === "direct" ||
-    (wanted === "auto" && image.inspection.boot === undefined);
+  const isBare = image.inspection.boot === undefined;
+  const direct = wanted === "direct" || (wanted === "auto" && isBare);
+  if (isBare && !direct) {
+    throw new BootError(
+      `${kinds[wanted === "auto" ? "direct" : wanted]} entry`,
+      "an image with a boot header",
+      "a bare ELF",
+    );
+  }
   const zeroPage = pageOf(image, options, direct);
   const entry = direct ? directEntry(image, zeroPage) : entryOf(zeroPage, wanted, image);
   const common = {

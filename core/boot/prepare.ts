@@ -16,6 +16,8 @@ export interface PrepareOptions extends PlanOptions {
   readonly path?: string;
   /** What the machine has; its ACPI tables follow from it. Default classic. */
   readonly profile?: ProfileName | Profile;
+  /** Whether a Linux kernel without an initrd is given a small init of ours; default true. */
+  readonly builtinInit?: boolean;
   /** Told of bytes unpacked and, if known, of how many there will be. */
   readonly progress?: (done: number, total: number | undefined) => void;
 }
@@ -52,7 +54,7 @@ export async function prepareBoot(
     ...(progress && { progress }),
     unpack: options.entry === "direct" || !isPc,
   });
-  const initrd = options.initrd ?? part(image, ".initrd");
+  const initrd = options.initrd ?? part(image, ".initrd") ?? await initFor(image, options);
   const commandLine = options.commandLine ?? text(part(image, ".cmdline"));
   // Tables depend on what the board has and on nothing that runs.
   const board = new Board({ profile });
@@ -63,6 +65,20 @@ export async function prepareBoot(
     ...(commandLine !== undefined && { commandLine }),
   });
   return { image, plan };
+}
+
+/** Our own initramfs, for a Linux kernel that knows what one is. */
+async function initFor(
+  { bits, inspection: { boot }, evidence: { isLinux } }: Bootable,
+  { builtinInit = true, set = {} }: PrepareOptions,
+): Promise<Uint8Array | undefined> {
+  const isKernel = boot === undefined ? isLinux : boot.payload?.format !== undefined;
+  // 2.03 came shortly before 2.6, the first release that takes an archive.
+  const isOld = boot !== undefined && boot.header.version < 0x203;
+  const isTaken = Object.keys(set).some((field) => /ramdisk_(image|size)$/.test(field));
+  if (!builtinInit || !isKernel || isOld || isTaken || bits === undefined) return undefined;
+  const { builtinInitramfs } = await import("../init/initramfs.ts");
+  return builtinInitramfs(bits);
 }
 
 /** A section of a unified kernel image. */

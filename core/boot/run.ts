@@ -33,6 +33,8 @@ export class Run {
   readonly #console: GuestConsole;
   readonly #lastInstruction: number;
   readonly #lastTime: number;
+  /** Called before each slice. */
+  beforeSlice: (() => void) | undefined;
   #panicked = Infinity;
   #outcome: Outcome | undefined;
 
@@ -63,8 +65,10 @@ export class Run {
   slice(instructions: number = SLICE): Outcome | undefined {
     if (this.#outcome !== undefined) return this.#outcome;
     const machine = this.#machine;
+    this.beforeSlice?.();
     const left = this.#lastInstruction - machine.instructions;
-    const stop = left > 0
+    // The last run may have left behind what this one waits for.
+    const stop = left > 0 && this.#console.match === undefined
       ? machine.run({ instructions: Math.min(instructions, left) })
       : { kind: "limit" } as const;
     machine.board.flush();

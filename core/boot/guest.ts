@@ -1,0 +1,198 @@
+/**
+ * A kernel that boots: the machine, its console, and what one may ask of them.
+ *
+ * ```ts ignore
+ * const guest = await boot(await readFile("vmlinuz"), { initrd });
+ * guest.run({ until: /login: / });
+ * guest.type("root\n");
+ * console.log(guest.run({ until: /# $/ }), guest.read());
+ * ```
+ *
+ * @module
+ */
+
+import type { Bootable } from "./bootable.ts";
+import { applyPlan } from "./apply.ts";
+import { GuestConsole } from "./console.ts";
+import type { GuestMachine } from "./machine.ts";
+import type { Outcome } from "./outcome.ts";
+import type { BootPlan } from "./plan.ts";
+import { prepareBoot, type PrepareOptions } from "./prepare.ts";
+import { Run, type RunLimits } from "./run.ts";
+import { type KernelSymbols, symbolsOf } from "./symbols.ts";
+
+/** What to boot on. */
+export interface BootOptions extends PrepareOptions {
+  /** Is given what the guest sends to its serial port, as it comes. */
+  readonly output?: (bytes: Uint8Array) => void;
+  /** Is given what the guest sends to the debug console, ports 0xe9 and 0x402. */
+  readonly debug?: (bytes: Uint8Array) => void;
+  /** Time at power-on, in seconds since 1970; default 2025-01-01. */
+  readonly startTime?: number;
+  /** Where the machine's random numbers start; default 0. */
+  readonly seed?: number;
+  /** Whether it has KVM's clock. */
+  readonly paravirtClock?: boolean;
+  /** Makes the machine; default the real one. */
+  readonly machine?: (plan: BootPlan, options: MachineWishes) => GuestMachine;
+}
+
+/** What a machine is made with beside the plan. */
+export interface MachineWishes extends
+  Pick<
+    BootOptions,
+    "profile" | "debug" | "startTime" | "seed" | "paravirtClock"
+  > {
+  /** Is given what the serial port sends. */
+  readonly serial: (bytes: Uint8Array) => void;
+}
+
+/** Text that a guest keeps of its output, in characters. */
+const KEPT = 1 << 20;
+
+/** A guest on its machine. */
+export class Guest {
+  /** The image it came from. */
+  readonly image: Bootable;
+  /** What was put where. */
+  readonly plan: BootPlan;
+  /** The machine. */
+  readonly machine: GuestMachine;
+  /** What it said, line by line. */
+  readonly console: GuestConsole;
+  readonly #output: Output;
+  #symbols: Promise<KernelSymbols | undefined> | undefined;
+  #typed: Uint8Array[] = [];
+
+  /** Made by {@link boot}. */
+  constructor(
+    image: Bootable,
+    plan: BootPlan,
+    machine: GuestMachine,
+    console: GuestConsole,
+    output: Output,
+  ) {
+    this.image = image;
+    this.plan = plan;
+    this.machine = machine;
+    this.console = console;
+    this.#output = output;
+  }
+
+  /** What it has said so far; the last million characters of it. */
+  get text(): string {
+    return this.#output.text;
+  }
+
+  /**
+   * Whether it has asked its serial port to be told of input; before, what is
+   * typed may be lost on a driver that starts.
+   */
+  get isListening(): boolean {
+    const { ier } = this.machine.board.uart.registers as { readonly ier?: number };
+    return ((ier ?? 1) & 1) !== 0;
+  }
+
+  /** What it has said since the last time. */
+  read(): string {
+    return this.#output.read();
+  }
+
+  /** Types on its console. */
+  type(input: string | Uint8Array): void {
+    const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
+    this.#typed.push(bytes);
+    this.#feed();
+  }
+
+  /** Begins a run that is driven slice by slice. */
+  start(limits: RunLimits = {}): Run {
+    const run = new Run(this.machine, this.console, limits);
+    run.beforeSlice = () => this.#feed();
+    return run;
+  }
+
+  /**
+   * Runs until something ends the run: a limit, or the guest.
+   *
+   * @returns What it was.
+   */
+  run(limits: RunLimits = {}): Outcome {
+    return this.start(limits).finish();
+  }
+
+  /** The kernel's symbols; undefined if it has none. Unpacks the kernel when first asked. */
+  symbols(): Promise<KernelSymbols | undefined> {
+    return this.#symbols ??= symbolsOf(this.image);
+  }
+
+  /** Reads physical memory. */
+  memory(address: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    this.machine.memory.read(address, bytes);
+    return bytes;
+  }
+
+  /** Hands typing to the serial port, as far as it takes it. */
+  #feed(): void {
+    for (;;) {
+      const [first] = this.#typed;
+      if (first === undefined) return;
+      const taken = this.machine.board.uart.receive(first);
+      if (taken < first.length) {
+        this.#typed[0] = first.subarray(taken);
+        return;
+      }
+      this.#typed.shift();
+    }
+  }
+}
+
+/** What a guest said, kept for whoever asks. */
+class Output {
+  readonly #decoder = new TextDecoder();
+  text = "";
+  #unread = "";
+
+  take(bytes: Uint8Array): void {
+    const text = this.#decoder.decode(bytes, { stream: true });
+    this.text = (this.text + text).slice(-KEPT);
+    this.#unread = (this.#unread + text).slice(-KEPT);
+  }
+
+  read(): string {
+    const text = this.#unread;
+    this.#unread = "";
+    return text;
+  }
+}
+
+/**
+ * Puts a kernel into a machine, ready for its first instruction.
+ *
+ * @param bytes A bzImage, a vmlinux, or a unified kernel image.
+ * @throws {BootError} If it cannot be booted as asked.
+ */
+export async function boot(bytes: Uint8Array, options: BootOptions = {}): Promise<Guest> {
+  const { image, plan } = await prepareBoot(bytes, options);
+  return await place(image, plan, options);
+}
+
+/** Puts a planned boot into a machine. */
+export async function place(
+  image: Bootable,
+  plan: BootPlan,
+  options: BootOptions = {},
+): Promise<Guest> {
+  const console = new GuestConsole();
+  const output = new Output();
+  const serial = (bytes: Uint8Array) => {
+    options.output?.(bytes);
+    output.take(bytes);
+    console.take(bytes);
+  };
+  const make = options.machine ?? (await import("./make_machine.ts")).makeMachine;
+  const machine = make(plan, { ...options, serial });
+  applyPlan(plan, machine);
+  return new Guest(image, plan, machine, console, output);
+}
