@@ -1,0 +1,359 @@
+/**
+ * A machine: processor, memory and board, put together and run on virtual time.
+ *
+ * It knows no kernel and no file format. Whoever boots something writes memory
+ * and registers, and then lets it run. Several machines live side by side;
+ * nothing is shared between them.
+ *
+ * @module
+ */
+
+import { Board, type BoardOptions, type Profile, type ProfileName, type Signal } from "./board.ts";
+import { Engine } from "./cpu/engine/engine.ts";
+import { FLAGS_OTHER, RAM, STATE_END } from "./cpu/layout.ts";
+import { PageTables } from "./cpu/mmu.ts";
+import { type Devices, eflag, Fault, Processor, vectors } from "./cpu/processor.ts";
+import { checkRow } from "./cpu/system/check.ts";
+import { deliverException, deliverInterrupt, deliverNmi } from "./cpu/system/interrupts.ts";
+import { systemSemanticsOf } from "./cpu/system/mod.ts";
+import { cpuModel, defaultCpuModel, hasFeature, identityOf } from "./cpu/system/models.ts";
+import type { SystemSemantics } from "./cpu/processor.ts";
+import type { Form } from "./cpu/opcodes/form.ts";
+import { type GuestMemory, guestMemory } from "./guest_memory.ts";
+import { StateHash } from "./state_hash.ts";
+
+/** How a machine is made. */
+export interface MachineOptions {
+  /** Bytes of guest memory: a multiple of 64 KiB, at most {@link mostMemory}. */
+  readonly memory: number;
+  /** The processor's model, by name; `x86-64-v2` if absent. */
+  readonly cpu?: string;
+  /** What the board has; `classic` if absent. */
+  readonly profile?: ProfileName | Profile;
+  /** Is given what the first serial port sends. */
+  readonly serial?: (bytes: Uint8Array) => void;
+  /** Is given what the debug consoles are given. */
+  readonly debug?: (bytes: Uint8Array) => void;
+  /** Is given the codes of port 0x80. */
+  readonly progress?: (code: number) => void;
+  /** Time at power-on, in seconds since 1970, UTC; 2026-01-01 if absent. */
+  readonly startTime?: number;
+  /** Where random numbers start from; 1 if absent. */
+  readonly seed?: number;
+  /** Offers KVM's clock. */
+  readonly paravirtClock?: boolean;
+  /** Further PCI functions. */
+  readonly pci?: BoardOptions["pci"];
+}
+
+/** The most memory a machine can have, in bytes: what is below the devices. */
+export const mostMemory = 0xc000_0000;
+
+/** Why a machine came back. */
+export type Stop =
+  /** As many instructions retired as were allowed. */
+  | { readonly kind: "limit" }
+  /** {@link Machine.stop} was called. */
+  | { readonly kind: "stopped" }
+  /** It waits, and nothing inside will wake it; `forEver` if nothing from outside could either. */
+  | { readonly kind: "idle"; readonly forEver: boolean }
+  /** It switched itself off. */
+  | { readonly kind: "off" }
+  /** It was reset by a device. */
+  | { readonly kind: "reset" }
+  /** It left through the debug exit. */
+  | { readonly kind: "exit"; readonly code: number }
+  /** An exception while a double fault was delivered: the processor shut down. */
+  | { readonly kind: "triple-fault" };
+
+/** 2026-01-01. */
+const newYear = 1_767_225_600;
+/** Instructions between looks at the outside. */
+const longestSlice = 20_000_000;
+
+/** A machine, powered on. */
+export class Machine {
+  /** Devices and time. */
+  readonly board: Board;
+  /** The processor. */
+  readonly cpu: Processor;
+  /** Its page tables. */
+  readonly mmu: PageTables;
+  /** Physical memory. */
+  readonly memory: GuestMemory;
+  /** What runs the processor. */
+  readonly engine: Engine;
+
+  #event: Stop | undefined;
+  #isStopping = false;
+  #nmi = false;
+  /** Instructions of the engine's slice that the clock knows of. */
+  #reported = 0;
+
+  /**
+   * Builds it.
+   *
+   * @throws {RangeError} For memory or a processor that cannot be.
+   */
+  constructor(options: MachineOptions) {
+    const { memory: ram, serial, debug, progress, pci } = options;
+    if (!Number.isInteger(ram / 0x10000) || ram < 0x100000 || ram > mostMemory) {
+      throw new RangeError(`a machine has 1 MiB to 3 GiB in steps of 64 KiB, not ${ram} bytes`);
+    }
+    const model = cpuModel(options.cpu ?? defaultCpuModel);
+    const { startTime = newYear } = options;
+    const tscHz = 1_000_000_000;
+    const pages = (RAM + ram) / 0x10000;
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    const board = new Board({
+      ...{ memory: ram, startTime, tscHz, profile: options.profile ?? "classic" },
+      ...(serial && { serial }),
+      ...(debug && { debug }),
+      ...(progress && { progress }),
+      ...(pci && { pci }),
+    });
+    this.board = board;
+    const cpu = new Processor({
+      ...{ memory, ram },
+      has: hasFeature(model),
+      identity: identityOf(model, {
+        ...{ startTime, tscHz },
+        paravirtClock: options.paravirtClock ?? false,
+      }),
+      random: randomFrom(options.seed ?? 1),
+      devices: this.#devices(tscHz),
+    });
+    this.cpu = cpu;
+    this.mmu = new PageTables(cpu);
+    cpu.mmu = this.mmu;
+    this.memory = guestMemory({
+      ...{ memory, at: RAM, size: ram },
+      written: (address, length) => this.mmu.written(address, length),
+    });
+    this.engine = new Engine({
+      ...{ cpu, mmu: this.mmu },
+      system: checkedSystem,
+      evaluate: () => {
+        throw new Fault(vectors.UD);
+      },
+      deliver: (fault) => deliverException(cpu, fault),
+      isInterrupted: () => this.#isInterrupted(),
+    });
+    board.onSignal = (signal) => this.#signalled(signal);
+    board.clock.onSooner = () => this.engine.cut();
+    cpu.refresh();
+  }
+
+  /** Instructions retired since power-on. */
+  get instructions(): number {
+    return this.board.clock.instructions;
+  }
+
+  /** Virtual time since power-on, in nanoseconds. */
+  get now(): number {
+    return this.board.clock.now;
+  }
+
+  /**
+   * Runs until something ends it.
+   *
+   * @param limits At most so many instructions now.
+   */
+  run({ instructions = Infinity }: { readonly instructions?: number } = {}): Stop {
+    const { board, engine } = this;
+    const { clock } = board;
+    const end = clock.instructions + instructions;
+    this.#isStopping = false;
+    for (;;) {
+      const event = this.#event;
+      if (event !== undefined) {
+        this.#event = undefined;
+        return this.#come(event);
+      }
+      if (this.#isStopping) return this.#come({ kind: "stopped" });
+      const left = end - clock.instructions;
+      if (left <= 0) return this.#come({ kind: "limit" });
+      const budget = Math.min(left, clock.budget, longestSlice);
+      this.#reported = 0;
+      const halt = budget > 0 ? engine.run(budget) : "budget";
+      this.#report();
+      this.#reported = 0;
+      clock.runDue();
+      if (halt === "interrupt") this.#interrupt();
+      else if (halt === "halted") {
+        if (this.#isInterrupted()) this.#interrupt();
+        else if (!this.#canWake()) return this.#come({ kind: "idle", forEver: true });
+        else if (!board.hasInterrupt && !clock.skipToNext()) {
+          return this.#come({ kind: "idle", forEver: false });
+        }
+      } else if (halt === "shutdown") return this.#come({ kind: "triple-fault" });
+    }
+  }
+
+  /** Runs one instruction. */
+  step(): Stop {
+    return this.run({ instructions: 1 });
+  }
+
+  /** Leaves {@link run} at the next block of instructions. */
+  stop(): void {
+    this.#isStopping = true;
+    this.engine.stop();
+  }
+
+  /** A sum over processor, board and memory, in hexadecimal: equal sums, equal futures. */
+  stateHash(): string {
+    const { cpu, board } = this;
+    const hash = new StateHash();
+    hash.add(cpu.bytes.subarray(0x100, STATE_END));
+    const { gdtr, idtr, cr0, cr2, cr3, cr4, efer, xcr0, debug, segments } = cpu;
+    const rest = JSON.stringify(
+      [
+        ...[gdtr, idtr, cr0, cr2, cr3, cr4, efer, xcr0, debug, [...cpu.msrs]],
+        segments.slice(6),
+      ],
+      (_, value) => typeof value === "bigint" ? `${value}n` : value,
+    );
+    hash.add(new TextEncoder().encode(rest));
+    hash.add(board.saveBytes());
+    hash.add(cpu.bytes.subarray(RAM));
+    return hash.hex();
+  }
+
+  #come(stop: Stop): Stop {
+    this.board.flush();
+    return stop;
+  }
+
+  /** Tells the clock what has retired. */
+  #report(): void {
+    const { retired } = this.engine;
+    if (retired > this.#reported) this.board.clock.retire(retired - this.#reported);
+    this.#reported = retired;
+  }
+
+  #isInterrupted(): boolean {
+    if (this.#nmi && !this.cpu.nmiBlocked) return true;
+    return this.#canWake() && this.board.hasInterrupt;
+  }
+
+  /** Whether an interrupt would wake it. */
+  #canWake(): boolean {
+    return ((this.cpu.words[FLAGS_OTHER >> 2] as number) & eflag.IF) !== 0;
+  }
+
+  #interrupt(): void {
+    const { cpu } = this;
+    cpu.halted = false;
+    if (this.#nmi) {
+      this.#nmi = false;
+      deliverNmi(cpu);
+    } else if (this.board.hasInterrupt) deliverInterrupt(cpu, this.board.takeInterrupt());
+  }
+
+  #signalled(signal: Signal): void {
+    switch (signal.kind) {
+      case "interrupt":
+        this.engine.cut();
+        break;
+      case "nmi":
+        this.#nmi = true;
+        this.engine.cut();
+        break;
+      case "a20":
+        this.cpu.a20 = this.board.a20;
+        this.mmu.flush(true);
+        break;
+      case "reset":
+      case "off":
+        this.#event ??= { kind: signal.kind };
+        this.stop();
+        break;
+      case "exit":
+        this.#event ??= { kind: "exit", code: signal.code };
+        this.stop();
+    }
+  }
+
+  /** The board as the processor reaches it, with the time made right before. */
+  #devices(tscHz: number): Devices {
+    const { bus, clock, lapic } = this.board;
+    const perNanosecond = tscHz / 1_000_000_000;
+    // A device may let go of one interrupt and so show the next.
+    const look = () => {
+      if (this.#isInterrupted()) this.engine.cut();
+    };
+    return {
+      in: (port, width) => {
+        this.#report();
+        return bus.in(port, width);
+      },
+      out: (port, value, width) => {
+        this.#report();
+        bus.out(port, value, width);
+        look();
+      },
+      read: (address, width) => {
+        this.#report();
+        return bus.read(address, width);
+      },
+      write: (address, value, width) => {
+        this.#report();
+        bus.write(address, value, width);
+        look();
+      },
+      tsc: () => {
+        this.#report();
+        return BigInt(Math.floor(clock.now * perNanosecond));
+      },
+      apic: lapic && {
+        get base() {
+          return BigInt(lapic.base);
+        },
+        set base(value) {
+          if (!lapic.setBase(Number(value & 0xffff_ffffn), Number(value >> 32n))) {
+            throw new Fault(vectors.GP, 0);
+          }
+        },
+        get deadline() {
+          return BigInt(lapic.deadline);
+        },
+        set deadline(value) {
+          lapic.setDeadline(Number(value));
+        },
+        get taskPriority() {
+          return lapic.cr8;
+        },
+        set taskPriority(value) {
+          lapic.setCr8(value);
+          look();
+        },
+      },
+    };
+  }
+}
+
+/** Instructions carried out in TypeScript, behind the checks that their rows ask for. */
+function checkedSystem(form: Form): SystemSemantics | undefined {
+  const semantics = systemSemanticsOf(form);
+  if (semantics === undefined) return undefined;
+  const { row } = form;
+  const isChecked = row.protected === true || row.ring === 0 ||
+    /^(sgdt|sidt|sldt|smsw|str)$/.test(form.mnemonics[0]);
+  if (!isChecked) return semantics;
+  return (cpu, i, f) => {
+    if (checkRow(cpu, i, f)) semantics(cpu, i, f);
+  };
+}
+
+/** 64 random bits at a time, from a seed: splitmix64. */
+function randomFrom(seed: number): () => bigint {
+  let state = BigInt.asUintN(64, BigInt(seed) * 0x9e37_79b9_7f4a_7c15n);
+  return () => {
+    state = BigInt.asUintN(64, state + 0x9e37_79b9_7f4a_7c15n);
+    let z = state;
+    z = BigInt.asUintN(64, (z ^ z >> 30n) * 0xbf58_476d_1ce4_e5b9n);
+    z = BigInt.asUintN(64, (z ^ z >> 27n) * 0x94d0_49bb_1331_11ebn);
+    return z ^ z >> 31n;
+  };
+}
