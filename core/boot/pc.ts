@@ -10,6 +10,7 @@
  * @module
  */
 
+import { cpuModel, cpuModelNames } from "../../emu/cpu/system/models.ts";
 import { segmentBytes } from "../../formats/elf.ts";
 import { hex } from "../../formats/errors.ts";
 import { PT_LOAD } from "../../formats/elf_tables.ts";
@@ -64,9 +65,7 @@ export function bootPc(image: Bootable, options: PlanOptions): BootPlan {
   }
   const { bits } = image;
   const cpu = options.cpu ?? (bits === 32 ? "686" : "x86-64-v2");
-  if (bits === 64 && !/^x86-64/.test(cpu)) {
-    throw new BootError("processor", "one of 64 bits for a 64-bit kernel, as x86-64-v2", cpu);
-  }
+  checkProcessor(cpu, bits);
   const isBare = image.inspection.boot === undefined;
   const direct = wanted === "direct" || (wanted === "auto" && isBare);
   if (isBare && !direct) {
@@ -143,9 +142,23 @@ export function bootPc(image: Bootable, options: PlanOptions): BootPlan {
   };
 }
 
+/** Holds that there is such a processor and that the kernel runs on it. */
+function checkProcessor(name: string, bits: 32 | 64 | undefined): void {
+  let features: ReadonlySet<string>;
+  try {
+    ({ features } = cpuModel(name));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new BootError("processor", `one of ${cpuModelNames.join(", ")}`, name, { cause: error });
+  }
+  if (bits === 64 && !features.has("lm")) {
+    throw new BootError("processor", "one of 64 bits for a 64-bit kernel, as x86-64-v2", name);
+  }
+}
+
 function checkMemory(memory: number): void {
-  if (!Number.isSafeInteger(memory) || memory % 4096 !== 0) {
-    throw new BootError("memory", "a multiple of 4096 bytes", String(memory));
+  if (!Number.isSafeInteger(memory) || memory % 0x1_0000 !== 0) {
+    throw new BootError("memory", "a multiple of 64 KiB", `${memory} bytes`);
   }
   if (memory > Number(DEVICE_HOLE)) {
     throw new BootError("memory", "3 GiB at most", `${memory} bytes`);

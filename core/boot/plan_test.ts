@@ -224,6 +224,7 @@ const refusals: readonly (readonly [string, Uint8Array, PrepareOptions, RegExp])
   ["too little memory", bzImage(small), { memory: 8 * MIB }, /^kernel: needs 4194304 bytes/],
   ["memory that no PC has", bzImage(small), { memory: MIB }, /^memory: needs 2 MiB/],
   ["too much memory", bzImage(small), { memory: 4096 * MIB }, /^memory: needs 3 GiB at most/],
+  ["an unknown processor", bzImage(small), { cpu: "z80" }, /^processor: needs one of 486, .*z80/],
   ["half a page of memory", bzImage(small), { memory: 64 * MIB + 1 }, /^memory: needs a multiple/],
   [
     "an initrd that does not fit",
