@@ -10,6 +10,8 @@ import { stateSemantics, x87Semantics } from "../x87/mod.ts";
 import { controlSemantics } from "./control.ts";
 import { cpuidSemantics } from "./cpuid.ts";
 import { farSemantics } from "./far.ts";
+import { ioSemantics } from "./io.ts";
+import { msrSemantics } from "./msrs.ts";
 import { protectionSemantics } from "./protection.ts";
 import { returnSemantics } from "./returns.ts";
 import { segmentSemantics } from "./segments.ts";
@@ -25,6 +27,8 @@ const bySemanticName: Readonly<Record<string, SystemSemantics>> = {
   ...protectionSemantics,
   ...controlSemantics,
   ...cpuidSemantics,
+  ...msrSemantics,
+  ...ioSemantics,
   ...x87Semantics,
   ...stateSemantics,
 };
