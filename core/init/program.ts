@@ -98,8 +98,8 @@ const frame = { structure: 0, digitsEnd: 0x1ef, console: 0x1f0, size: 0x200 } as
  * ```text
  * userspace reached, this is process 1
  * Linux 6.1.0-50-686, i686
- * #1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1 (2026-01-10)
- * 515340 KiB of memory, 488012 KiB free
+ * #1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1 (2026-07-02)
+ * 502732 KiB of memory, 490816 KiB free
  * all is well, powering off
  * ```
  *

@@ -5,6 +5,7 @@
  * Package files are checked by apt against the signed index, the files kept by
  * the SHA-256 in `.images/manifest.json`. A second run fetches what is missing
  * or damaged. What cannot be had is said in one line and does not stop the rest.
+ * Of the static busybox of each word size, initramfs for a shell are made.
  *
  * @module
  */
@@ -13,6 +14,7 @@ import { createHash } from "node:crypto";
 import { basename, dirname, join, relative } from "node:path";
 import { Apt, machineMirrors, type Mirrors, type Package } from "./apt.ts";
 import { type FetchedImage, images, imagesFolder, type Manifest } from "./images.ts";
+import { makeShells } from "./shell.ts";
 import { tarMembers } from "./tar.ts";
 import { type Wanted, wanted, type WantedFile } from "./wanted.ts";
 
@@ -341,6 +343,7 @@ async function main(args: readonly string[]): Promise<number> {
     await lock.lock(true);
     try {
       await fetchAll(options, folder);
+      for (const made of makeShells(folder)) say(`made ${relative(folder, made)}`);
     } finally {
       await Deno.remove(join(folder, ".work"), { recursive: true }).catch(() => {});
       lock.close();
