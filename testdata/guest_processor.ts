@@ -5,9 +5,21 @@
  * @module
  */
 
+import { DECODED, Decoder } from "../emu/cpu/decode.ts";
+import { Instruction } from "../emu/cpu/instruction.ts";
 import * as at from "../emu/cpu/layout.ts";
 import { PageTables } from "../emu/cpu/mmu.ts";
-import { cr0Bits, cr4Bits, eferBits, Processor } from "../emu/cpu/processor.ts";
+import {
+  type ApicRegisters,
+  cr0Bits,
+  cr4Bits,
+  eferBits,
+  Fault,
+  type Identity,
+  Processor,
+  type SystemSemantics,
+  undefinedOpcode,
+} from "../emu/cpu/processor.ts";
 
 /** Bytes of its memory. */
 export const ram = 0x40_0000;
@@ -27,6 +39,7 @@ export type Asked = readonly [kind: string, address: number, width: number, valu
 export function guestProcessor(
   features: readonly string[] = allPaging,
   answer: (kind: "in" | "read", address: number) => number = () => 0xffff_ffff,
+  more: { apic?: ApicRegisters; identity?: Identity } = {},
 ): { cpu: Processor; mmu: PageTables; asked: Asked[] } {
   const memory = new WebAssembly.Memory({ initial: (at.RAM + ram) / 0x1_0000 });
   const asked: Asked[] = [];
@@ -50,8 +63,9 @@ export function guestProcessor(
       },
       write: (address, value, width) => void asked.push(["write", address, width, value]),
       tsc: () => 0x1_2345_6789n,
-      apic: undefined,
+      apic: more.apic,
     },
+    ...(more.identity === undefined ? {} : { identity: more.identity }),
   });
   const mmu = new PageTables(cpu);
   cpu.mmu = mmu;
@@ -134,4 +148,39 @@ export class GuestTables {
   set(address: number, value: number): void {
     this.#cpu.words[at.RAM + address >> 2] = value;
   }
+}
+
+/**
+ * Carries out one instruction; RIP goes on as it says.
+ *
+ * @param semantics By semantic name.
+ * @param code The instruction in hexadecimal.
+ * @throws {Fault} As the instruction does.
+ */
+export function step(
+  cpu: Processor,
+  semantics: Readonly<Record<string, SystemSemantics>>,
+  code: string,
+): void {
+  const bytes = Uint8Array.fromHex(code.replaceAll(" ", ""));
+  const decoder = new Decoder(cpu.mode, cpu.has);
+  const i = new Instruction();
+  if (decoder.decode(bytes, 0, bytes.length, i) !== DECODED) throw undefinedOpcode();
+  const form = decoder.forms[i.form];
+  const carryOut = form && semantics[form.row.as ?? form.mnemonics[0]];
+  if (form === undefined || carryOut === undefined) throw new TypeError(`${code} has no semantics`);
+  cpu.nextRip = cpu.rip + i.length;
+  carryOut(cpu, i, form);
+  cpu.rip = cpu.nextRip;
+}
+
+/** The vector and error code of the exception that something raises. */
+export function faultOf(action: () => unknown): readonly [vector: number, errorCode?: number] {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return error.errorCode === undefined ? [error.vector] : [error.vector, error.errorCode];
+  }
+  throw new TypeError("no exception was raised");
 }

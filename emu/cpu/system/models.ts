@@ -67,7 +67,22 @@ interface ModelRow {
   readonly features: readonly string[];
 }
 
-const models = {
+/** Names of all models, simplest first. */
+export const cpuModelNames = [
+  "486",
+  "pentium",
+  "pentium-mmx",
+  "686",
+  "pentium2",
+  "pentium3",
+  "x86-64",
+  "x86-64-v2",
+] as const;
+
+/** A model's name. */
+export type CpuModelName = (typeof cpuModelNames)[number];
+
+const models: Readonly<Record<CpuModelName, ModelRow>> = {
   "486": { title: "486 with CPUID and x87", version: [4, 8, 0], leaves: 1, features: i486 },
   pentium: { title: "Pentium", version: [5, 2, 12], leaves: 1, features: i586 },
   "pentium-mmx": {
@@ -93,13 +108,7 @@ const models = {
     brand,
     features: amd64v2,
   },
-} as const satisfies Readonly<Record<string, ModelRow>>;
-
-/** A model's name. */
-export type CpuModelName = keyof typeof models;
-
-/** Names of all models, simplest first. */
-export const cpuModelNames: readonly CpuModelName[] = Object.keys(models) as CpuModelName[];
+};
 
 /** The model that is meant if none is named. */
 export const defaultCpuModel: CpuModelName = "x86-64-v2";
