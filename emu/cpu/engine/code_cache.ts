@@ -13,6 +13,7 @@ import type { Form } from "../opcodes/form.ts";
 import { Fault, type Processor, type SystemSemantics, vectors } from "../processor.ts";
 import { semanticsOf } from "../semantics/mod.ts";
 import {
+  ARMS,
   arms,
   type Decoders,
   head,
@@ -208,7 +209,15 @@ export class CodeCache {
     words[(block + head.physical) >> 2] = physical;
     words[(block + head.key) >> 2] = key;
     words[(block + head.length) >> 2] = p - offset;
-    if (crosses) return -block;
+    if (crosses) {
+      // The next block will lie here, too: nothing may be noted in this one.
+      const first = block + OP_SIZE;
+      if (view.getUint16(first + op.handler, true) >= ARMS) {
+        words[(first + op.link) >> 2] = words[(first + op.other) >> 2] = 1;
+      }
+      words[(where + op.link) >> 2] = 1;
+      return -block;
+    }
     this.#next = where + OP_SIZE;
     this.#blocks.set(physical * 64 + key, block);
     const number = physical >>> 12;

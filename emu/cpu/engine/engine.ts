@@ -192,6 +192,8 @@ export class Engine {
   #enter(): void {
     const cpu = this.#cpu;
     const { words } = cpu;
+    // What a jump led to before is no longer where execution goes on.
+    words[LINK_FROM >> 2] = 0;
     for (;;) {
       const left = words[at.BUDGET >> 2] as number;
       if (left <= 0) return;
