@@ -219,7 +219,7 @@ const runTable = {
   usage: "[OPTION]... IMAGE",
   examples: [
     "/boot/vmlinuz",
-    "--initrd initrd.img --append 'root=/dev/ram0 quiet' bzImage",
+    "--initrd initrd.img --append quiet bzImage",
   ],
   exitCodes: showExitCodes(["done", "usage", "input", "guest", "bug", "interrupted"], {
     done: "powered off, reset, halted, or printed what --until waits for",

@@ -31,10 +31,16 @@ export const offers: Readonly<Record<string, Offer>> = {
   "field=value": { kind: "assignment", of: "settable" },
   when: { kind: "choice", from: ["auto", "always", "never"] },
   size: { kind: "choice", from: ["64M", "128M", "256M", "512M", "1G", "2G", "4G"] },
+  entry: { kind: "choice", from: ["auto", "real", "32", "64", "direct"] },
+  cpu: { kind: "choice", from: ["486", "pentium", "686", "pentium3", "x86-64", "x86-64-v2"] },
   shell: { kind: "words", of: "shells" },
   file: { kind: "file" },
   pattern: { kind: "anything" },
   cmdline: { kind: "anything" },
+  regex: { kind: "anything" },
+  count: { kind: "anything" },
+  time: { kind: "anything" },
+  seed: { kind: "anything" },
 };
 
 /** One option. */

@@ -196,7 +196,17 @@ Deno.test("a command below another reads the words behind its name", () => {
 });
 
 Deno.test("a command that takes anything takes it for arguments, but knows its options", () => {
-  const { options, arguments: args } = parseWords(bootrun, [
+  const greedy = command({
+    name: "greedy",
+    doc: "takes anything",
+    usage: "",
+    examples: [],
+    exitCodes: "",
+    arguments: [{ name: "word", many: true, optional: true }],
+    takesAnything: true,
+    options: { "General": { "--color": { value: "when", doc: "colour" } } },
+  }, () => Promise.resolve(0));
+  const { options, arguments: args } = parseWords(greedy, [
     "-x",
     "--memory",
     "1",

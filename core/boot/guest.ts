@@ -27,9 +27,9 @@ export interface BootOptions extends PrepareOptions {
   readonly output?: (bytes: Uint8Array) => void;
   /** Is given what the guest sends to the debug console, ports 0xe9 and 0x402. */
   readonly debug?: (bytes: Uint8Array) => void;
-  /** Time at power-on, in seconds since 1970; default 2025-01-01. */
+  /** Time at power-on, in seconds since 1970; default 2026-01-01. */
   readonly startTime?: number;
-  /** Where the machine's random numbers start; default 0. */
+  /** Where the machine's random numbers start; default 1. */
   readonly seed?: number;
   /** Whether it has KVM's clock. */
   readonly paravirtClock?: boolean;
