@@ -259,7 +259,7 @@ export class SystemGuest {
   stack(count: number): number[] {
     const { cpu } = this;
     const base = cpu.mode === 64 ? 0 : cpu.segments[2].base;
-    const top = base + cpu.address(4, cpu.stackWidth);
+    const top = base + cpu.address(4, cpu.stackWidth) >>> 0;
     return Array.from({ length: count }, (_, n) => this.word(top + 4 * n));
   }
 
@@ -268,11 +268,11 @@ export class SystemGuest {
     const { cpu } = this;
     const base = cpu.mode === 64 ? 0 : cpu.segments[2].base;
     for (const value of values) {
-      const top = cpu.address(4, cpu.stackWidth) - bytes;
-      cpu.setAddress(4, top, cpu.stackWidth);
-      if (bytes === 2) cpu.view.setUint16(at.RAM + base + top, value, true);
-      else this.setWord(base + top, value);
-      if (bytes === 8) this.setWord(base + top + 4, Math.floor(value / 2 ** 32));
+      cpu.setAddress(4, cpu.address(4, cpu.stackWidth) - bytes, cpu.stackWidth);
+      const top = base + cpu.address(4, cpu.stackWidth) >>> 0;
+      if (bytes === 2) cpu.view.setUint16(at.RAM + top, value, true);
+      else this.setWord(top, value);
+      if (bytes === 8) this.setWord(top + 4, Math.floor(value / 2 ** 32));
     }
   }
 

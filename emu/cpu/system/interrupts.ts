@@ -104,14 +104,13 @@ function deliver(
     cpu.halted = false;
     cpu.shadow = 0;
     if (cpu.host?.deliver?.(vector, kind, errorCode, address) === true) return;
-    if (vector === vectors.PF && address !== undefined && kind === "fault") {
-      cpu.cr2 = BigInt.asUintN(64, BigInt(address));
-    }
+    setFaultAddress(cpu, address);
     try {
       throughTable(cpu, vector, kind, errorCode, cpu.rip);
       return;
     } catch (second) {
       if (!(second instanceof Fault)) throw second;
+      setFaultAddress(cpu, second.address);
       const next = afterFault(vector, kind, second);
       if (next === undefined) {
         cpu.shutDown = true;
@@ -121,6 +120,11 @@ function deliver(
       kind = vector === vectors.DB ? "trap" : "fault";
     }
   }
+}
+
+/** Sets CR2, if a page fault says an address. */
+function setFaultAddress(cpu: Processor, address: number | undefined): void {
+  if (address !== undefined) cpu.cr2 = BigInt.asUintN(64, BigInt(address));
 }
 
 /**

@@ -62,9 +62,14 @@ export function loadFlags(cpu: Processor, value: number, mask: number): void {
   cpu.eflags = cpu.eflags & ~mask | value & mask;
 }
 
+/** The selector that stands behind an offset of some size on the stack. */
+function peekSelector(cpu: Processor, size: PushSize): number {
+  return peek(cpu, size, size === 8 ? 4 : size) & 0xffff;
+}
+
 /**
- * Goes back in protected mode: to the code whose offset and selector stand on
- * the stack, and behind them, some bytes further, perhaps a stack.
+ * Goes back in protected mode: to code whose offset and selector were on the
+ * stack, and to a stack of its own if one stands behind them.
  *
  * @param popsStack Whether the stack is popped although the level stays.
  * @param stackAt Where above the top offset and selector of the outer stack stand.
@@ -74,13 +79,13 @@ export function loadFlags(cpu: Processor, value: number, mask: number): void {
 function returnTo(
   cpu: Processor,
   size: PushSize,
+  offset: number,
+  selector: number,
   popsStack: boolean,
   stackAt: number,
   released: number,
   dropped: number,
 ): void {
-  const offset = peek(cpu, 0, size);
-  const selector = peek(cpu, size, size === 8 ? 4 : size) & 0xffff;
   if (isNull(selector)) throw generalProtection();
   const at = requireDescriptor(cpu, selector, vectors.GP);
   const low = tableWord(cpu, at);
@@ -151,13 +156,14 @@ function dropInner(cpu: Processor, number: number): void {
 const retFar: SystemSemantics = (cpu, i, form) => {
   const size = i.operandSize / 8 as PushSize;
   const extra = form.operands.length > 0 ? i.immediate & 0xffff : 0;
-  if (!hasParagraphs(cpu)) {
-    return returnTo(cpu, size, false, 2 * size + extra, 2 * size + extra, extra);
-  }
   const offset = peek(cpu, 0, size);
-  const selector = peek(cpu, size, size) & 0xffff;
+  const selector = peekSelector(cpu, size);
+  const released = 2 * size + extra;
+  if (!hasParagraphs(cpu)) {
+    return returnTo(cpu, size, offset, selector, false, released, released, extra);
+  }
   if (offset > paragraphLimit(cpu)) throw generalProtection();
-  toParagraph(cpu, selector, offset, 2 * size + extra);
+  toParagraph(cpu, selector, offset, released);
 };
 
 /** The last offset that code of a paragraph may have. */
@@ -186,7 +192,7 @@ function iretParagraph(cpu: Processor, i: Instruction): void {
   const isTrusted = !isVirtual || cpu.iopl === 3;
   if (!isTrusted && (size !== 2 || (cpu.cr4 & cr4Bits.VME) === 0)) throw generalProtection();
   const offset = peek(cpu, 0, size);
-  const selector = peek(cpu, size, size) & 0xffff;
+  const selector = peekSelector(cpu, size);
   const flags = peek(cpu, 2 * size, size);
   if (offset > paragraphLimit(cpu)) throw generalProtection();
   if (!isTrusted) requireVirtualFlags(cpu, flags);
@@ -217,13 +223,15 @@ function iretProtected(cpu: Processor, i: Instruction): void {
     return returnFromTask(cpu);
   }
   const size = i.operandSize / 8 as PushSize;
+  const offset = peek(cpu, 0, size);
+  const selector = peekSelector(cpu, size);
   const flags = peek(cpu, 2 * size, size === 8 ? 4 : size);
   const { cpl, iopl } = cpu;
   if (size === 4 && (flags & eflag.VM) !== 0 && cpl === 0 && !cpu.isLong) {
     return toVirtual8086(cpu, flags);
   }
   // 64-bit mode always pops the stack.
-  returnTo(cpu, size, cpu.mode === 64, 3 * size, 3 * size, 0);
+  returnTo(cpu, size, offset, selector, cpu.mode === 64, 3 * size, 3 * size, 0);
   let mask = common;
   if (size !== 2) mask |= wideCommon(cpu);
   if (cpl <= iopl) mask |= eflag.IF;

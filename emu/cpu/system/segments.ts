@@ -55,7 +55,8 @@ export function tableWord(cpu: Processor, address: number): number {
 
 /** Reads 64 bits of a system table as an address. */
 export function tableAddress64(cpu: Processor, address: number): number {
-  return (tableWord(cpu, address + 4) | 0) * 0x1_0000_0000 + tableWord(cpu, address);
+  const low = tableWord(cpu, address);
+  return (tableWord(cpu, address + 4) | 0) * 0x1_0000_0000 + low;
 }
 
 /** Whether so many bytes at an address of 64 bits are all canonical. */

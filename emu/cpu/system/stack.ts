@@ -250,7 +250,8 @@ export function peek(cpu: Processor, above: number, size: PushSize): number {
   const { mmu } = cpu;
   const address = stackAddress(cpu, above, size);
   if (size !== 8) return mmu.load(address, size);
-  return (mmu.load(address + 4, 4) | 0) * 0x1_0000_0000 + mmu.load(address, 4);
+  const low = mmu.load(address, 4);
+  return (mmu.load(address + 4, 4) | 0) * 0x1_0000_0000 + low;
 }
 
 /** Linear address of what stands some bytes above the top of the stack. */
