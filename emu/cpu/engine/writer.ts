@@ -220,31 +220,48 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
     return this.keep(addressSize as Width, addressSize >= 32);
   }
 
-  /** Byte address of a general register in memory. */
-  registerAt(number: number): number {
-    return at.REGISTERS + 8 * number;
-  }
-
   register(number: number, width: Width): Value {
-    this.c.i32Const(0);
-    this.#loadRegister(this.registerAt(number), width);
-    return this.keep(width);
+    return this.readGeneral(number, width);
   }
 
   setRegister(number: number, value: Value): void {
-    this.c.i32Const(0);
-    this.#storeRegister(this.registerAt(number), value);
+    this.writeGeneral(number, value);
   }
 
   ah(): Value {
-    this.c.i32Const(0);
-    this.#loadRegister(this.registerAt(0) + 1, 8);
-    return this.keep(8);
+    return this.readGeneral("ah", 8);
   }
 
   setAh(value: Value): void {
+    this.writeGeneral("ah", value);
+  }
+
+  /** A general register: that of an operand, one by its number, or AH. */
+  protected readGeneral(which: "rm" | "reg" | "ah" | number, width: Width): Value {
+    const { c } = this;
+    const offset = this.#pushGeneral(which);
+    if (width === 8) c.i32Load8U(offset);
+    else if (width === 16) c.i32Load16U(offset);
+    else if (width === 32) c.i32Load(offset);
+    else c.i64Load(offset);
+    return this.keep(width);
+  }
+
+  /** Sets it: 32 bits clear those above, fewer leave them. */
+  protected writeGeneral(which: "rm" | "reg" | "ah" | number, value: Value): void {
+    const { c } = this;
+    const offset = this.#pushGeneral(which);
+    this.raw(value);
+    if (value.width === 8) c.i32Store8(offset);
+    else if (value.width === 16) c.i32Store16(offset);
+    else if (value.width === 32) c.i64ExtendI32U().i64Store(offset);
+    else c.i64Store(offset);
+  }
+
+  #pushGeneral(which: "rm" | "reg" | "ah" | number): number {
+    if (which === "rm" || which === "reg") return this.pushRegisterAddress(which);
     this.c.i32Const(0);
-    this.#storeRegister(this.registerAt(0) + 1, value);
+    return which === "ah" ? at.REGISTERS + 1 : at.REGISTERS + 8 * which;
   }
 
   selector(number: number): Value {
@@ -352,35 +369,6 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
     c.end(again).end(done);
   }
 
-  // Registers: bytes of memory, little endian.
-
-  #loadRegister(offset: number, width: Width): void {
-    const { c } = this;
-    if (width === 8) c.i32Load8U(offset);
-    else if (width === 16) c.i32Load16U(offset);
-    else if (width === 32) c.i32Load(offset);
-    else c.i64Load(offset);
-  }
-
-  /** Stores a value where the address on the stack and the offset say. */
-  #storeRegister(offset: number, value: Value): void {
-    const { c } = this;
-    this.raw(value);
-    switch (value.width) {
-      case 8:
-        c.i32Store8(offset);
-        break;
-      case 16:
-        c.i32Store16(offset);
-        break;
-      case 32:
-        c.i64ExtendI32U().i64Store(offset);
-        break;
-      default:
-        c.i64Store(offset);
-    }
-  }
-
   #operandAt(number: number): Operand {
     const operand = this.form.operands[number];
     if (operand === undefined) {
@@ -422,9 +410,7 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
     const width = widthOf(size, this.i, this.mode) as Width;
     const register = this.#registerOf(operand);
     if (register !== undefined) {
-      if (typeof register === "number") return this.register(register, width);
-      this.#loadRegister(this.pushRegisterAddress(register), width);
-      return this.keep(width);
+      return this.readGeneral(register, width);
     }
     if (kind === "I") {
       const wide = size === "bs" || size === "z" ? this.i.operandSize as Width : width;
@@ -442,8 +428,7 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
   #writeRegister(operand: Operand, value: Value): void {
     const register = this.#registerOf(operand);
     if (register === undefined) throw new TypeError(`operand ${operand.text} is not written`);
-    if (typeof register === "number") return this.setRegister(register, value);
-    this.#storeRegister(this.pushRegisterAddress(register), value);
+    this.writeGeneral(register, value);
   }
 
   // Memory.
