@@ -42,6 +42,8 @@ export interface VectorCase extends ProcessorCase {
 export interface VectorAnswer extends ProcessorAnswer {
   /** Its SSE and MMX registers. */
   readonly vectors: EvaluatedVectors;
+  /** Whether it raised #XM. */
+  readonly raised: boolean;
 }
 
 /** What a form is about. */
@@ -97,7 +99,7 @@ export function* vectorCases(mode: 32 | 64, least: number): Generator<VectorCase
     for (const letter of form.row.opcode) seed = seed * 31 + letter.charCodeAt(0) | 0;
     const random = new Random(seed);
     const encodings = encodingsOf(form, mode);
-    const each = Math.ceil(least * (busy.has(groupOf(form)) ? 3 : 1) / encodings.length);
+    const each = Math.ceil(least * (busy[groupOf(form)] ?? 1) / encodings.length);
     for (const encoding of encodings) {
       for (let turn = 0; turn < each; turn++) {
         const one = caseOf(decoder, n, encoding, random);
@@ -107,15 +109,18 @@ export function* vectorCases(mode: 32 | 64, least: number): Generator<VectorCase
   }
 }
 
-/** Groups in which much depends on values: they get three times as many. */
-const busy = new Set<VectorGroup>(["SSE floats", "conversions", "strings"]);
+/** Groups in which much depends on values or that are small: they get more cases a form. */
+const busy: Readonly<Partial<Record<VectorGroup, number>>> = {
+  ...{ "SSE floats": 3, conversions: 3, strings: 12 },
+};
 
-/** MXCSR: all masked; rounding, denormals and flags as it comes. */
+/** MXCSR: rounding, denormals and flags as it comes; mostly all is masked. */
 function mxcsrOf(random: Random): number {
+  const unmasked = random.below(4) === 0 ? random.next() & 0x1f80 : 0;
   const rounding = random.below(2) === 0 ? 0 : random.below(4);
   const denormals = random.below(3) === 0 ? random.next() & 0x8040 : 0;
   const flags = random.below(2) === 0 ? 0 : random.next() & 0x3f;
-  return 0x1f80 | rounding << 13 | denormals | flags;
+  return 0x1f80 & ~unmasked | rounding << 13 | denormals | flags;
 }
 
 function caseOf(
@@ -222,6 +227,7 @@ export class VectorAnswerWriter {
     ];
     const [registers = [], xmm = [], significands = [], exponents = [], data = []] = parts;
     const fpu = was.top !== is.top || was.tags !== is.tags;
+    out.push(answer.raised ? 1 : 0);
     const bits = parts.map(({ length }, n) => length === 0 ? 0 : 1 << n);
     out.push(
       bits.reduce((sum, bit) => sum | bit, 0) | (answer.flags !== one.flags ? 32 : 0) |
@@ -267,6 +273,7 @@ export class VectorAnswerReader {
       for (let n = 0; n < 8; n++) value |= BigInt(byte()) << BigInt(8 * n);
       return value;
     };
+    const raised = byte() === 1;
     const changed = byte();
     const vectors = copyVectors(one.vectors);
     const registers = one.registers.slice();
@@ -283,7 +290,7 @@ export class VectorAnswerReader {
     const flags = (changed & 32) === 0 ? one.flags : word();
     if ((changed & 64) !== 0) vectors.mxcsr = word();
     if ((changed & 128) !== 0) [vectors.top, vectors.tags] = [byte(), byte()];
-    return { registers, flags, jumped: false, data, vectors };
+    return { registers, flags, jumped: false, data, vectors, raised };
   }
 
   /** Whether all answers were read. */
@@ -318,5 +325,7 @@ export function vectorDifferences(
   return found;
 }
 
-/** A mode that the witness has. */
+/** The modes that the witness has. */
 export const vectorModes: readonly Extract<Mode, 32 | 64>[] = [32, 64];
+/** How many cases a form gets at least, in the answers that are kept. */
+export const vectorTurns: Readonly<Record<32 | 64, number>> = { 32: 24, 64: 36 };

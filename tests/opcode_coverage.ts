@@ -18,6 +18,7 @@ import { x87Rows } from "../emu/cpu/opcodes/x87.ts";
 import { semanticsOf } from "../emu/cpu/semantics/mod.ts";
 import { allCases } from "../testdata/instruction_cases.ts";
 import { processorCases } from "../testdata/processor_cases.ts";
+import { vectorCases, vectorTurns } from "../testdata/vector_cases.ts";
 
 /** Coverage of one row. */
 export interface RowCoverage {
@@ -50,6 +51,7 @@ export function coverage(): readonly RowCoverage[] {
   }
   for (const mode of [32, 64] as const) {
     for (const { form } of processorCases(mode, 200)) count(asked, form);
+    for (const { form } of vectorCases(mode, vectorTurns[mode])) count(asked, form);
   }
   return forms.slice(1).map((form, n) => ({
     row: form.row,

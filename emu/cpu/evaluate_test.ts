@@ -5,6 +5,7 @@ import {
   processorCases,
   stateOf,
 } from "../../testdata/processor_cases.ts";
+import { unzip } from "../../testdata/answers.ts";
 import { Decoder } from "./decode.ts";
 import { evaluate, type EvaluatedState, NoSemanticsError, type Outcome } from "./evaluate.ts";
 import { factsOf } from "./facts.ts";
@@ -18,12 +19,6 @@ function alike(a: Uint8Array, b: Uint8Array): boolean {
   const [left, right] = [new Uint32Array(a.buffer), new Uint32Array(b.buffer)];
   for (let n = 0; n < left.length; n++) if (left[n] !== right[n]) return false;
   return left.length === right.length;
-}
-
-async function unzip(path: string): Promise<Uint8Array> {
-  const file = await Deno.readFile(new URL(`../../testdata/${path}`, import.meta.url));
-  const stream = new Blob([file]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 for (const mode of [32, 64] as const) {

@@ -119,15 +119,20 @@ export class VectorEvaluator implements VectorEmitter<Bits> {
     this.#before = copyVectors(state);
   }
 
-  /** Puts everything back; exception flags stay where they raised something. */
+  /**
+   * Puts everything back.
+   *
+   * @param raised #XM was raised: exception flags stay, and MMX stays in use.
+   */
   rollBack(raised: boolean): void {
     const { state } = this;
     const before = this.#before;
     state.xmm.set(before.xmm);
     state.significands.set(before.significands);
     state.exponents.set(before.exponents);
+    if (raised) return;
     [state.top, state.tags] = [before.top, before.tags];
-    if (!raised) state.mxcsr = before.mxcsr;
+    state.mxcsr = before.mxcsr;
   }
 
   /** A register operand of the row, if it is one of SSE or MMX; with a value it is written. */
@@ -137,6 +142,10 @@ export class VectorEvaluator implements VectorEmitter<Bits> {
     else if ((kind === "W" || kind === "Q") && i.isMemory) return undefined;
     else if ("PQN".includes(kind)) return this.#mmx(number & 7, width, value);
     else if (!"VWU".includes(kind)) return undefined;
+    return this.#xmm(number, width, value);
+  }
+
+  #xmm(number: number, width: Width, value: Bits | undefined): Bits {
     const { xmm } = this.state;
     const was = (xmm[2 * number + 1] ?? 0n) << 64n | (xmm[2 * number] ?? 0n);
     if (value === undefined) return bitsOf(width, was);
@@ -153,6 +162,11 @@ export class VectorEvaluator implements VectorEmitter<Bits> {
     significands[number] = value.bits;
     exponents[number] = 0xffff;
     return value;
+  }
+
+  setXmm(number: number, value: Bits): void {
+    if (value.width !== 128) throw new TypeError("SSE registers are set whole");
+    this.#xmm(number, 128, value);
   }
 
   useMmx(): void {
@@ -320,7 +334,11 @@ export class VectorEvaluator implements VectorEmitter<Bits> {
   }
 
   floatEstimate(_shape: "f32" | "f32x4", operation: "rcp" | "rsqrt", a: Bits): Bits {
-    return join(split(a, 32).map((lane) => floatEstimate(operation, lane)), 32, a.width);
+    return join(
+      split(a, 32).map((lane) => BigInt(floatEstimate(operation, Number(lane)))),
+      32,
+      a.width,
+    );
   }
 
   floatResize(to: FloatShape, a: Bits): Bits {

@@ -156,6 +156,9 @@ export class VectorGatherer implements VectorEmitter<Width> {
   ): Width {
     return 32;
   }
+  setXmm(number: number, _value: Width): void {
+    this.#xmmWrites |= 1 << number;
+  }
   useMmx(): void {
     this.#mmx = true;
   }

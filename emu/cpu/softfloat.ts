@@ -57,7 +57,12 @@ export interface FloatEnvironment {
   readonly denormalsAreZero: boolean;
   /** Results too small to be normal become zero. */
   readonly flushToZero: boolean;
-  /** Underflow is not masked: then it is raised by exact results, too. */
+  /**
+   * Overflow is not masked: then the result is inexact only if it were so without
+   * bounds of the exponent.
+   */
+  readonly tellsOverflow: boolean;
+  /** Underflow is not masked: the same, and it is raised by exact results, too. */
   readonly tellsUnderflow: boolean;
   /** Exceptions raised so far. */
   flags: number;
@@ -70,6 +75,7 @@ export function environmentOf(mxcsr: number): FloatEnvironment {
     rounding: mxcsr >> 13 & 3,
     denormalsAreZero: (mxcsr & 0x40) !== 0,
     flushToZero: masked && (mxcsr & 0x8000) !== 0,
+    tellsOverflow: (mxcsr & OE << 7) === 0,
     tellsUnderflow: !masked,
     flags: 0,
   };
@@ -176,7 +182,7 @@ function pack(
   const least = 1n - f.bias - f.fraction;
   // Rounded as if the exponent had no bounds; that tells whether it is tiny.
   const natural = lengthOf(significand) + exponent - 1n - f.fraction;
-  const [free] = shiftRounded(significand, natural - exponent, negative, rounding);
+  const [free, freeInexact] = shiftRounded(significand, natural - exponent, negative, rounding);
   const isTiny = natural + lengthOf(free) - 1n - f.fraction < least;
   if (isTiny && env.flushToZero) {
     env.flags |= UE | PE;
@@ -184,13 +190,14 @@ function pack(
   }
   const unit = natural < least ? least : natural;
   const [rounded, inexact] = shiftRounded(significand, unit - exponent, negative, rounding);
-  if (inexact) env.flags |= PE;
-  if (isTiny && (inexact || env.tellsUnderflow)) env.flags |= UE;
+  if (isTiny && env.tellsUnderflow) env.flags |= freeInexact ? UE | PE : UE;
+  else if (inexact) env.flags |= isTiny ? UE | PE : PE;
   // A carry into the next power of two, and from denormal to normal, falls into place.
   const biased = rounded < 1n << f.fraction ? 0n : unit - least + 1n;
   const magnitude = biased === 0n ? rounded : (biased - 1n << f.fraction) + rounded;
   if (magnitude < topExponent(f) << f.fraction) return zero(f, negative) | magnitude;
-  env.flags |= OE | PE;
+  env.flags |= OE;
+  if (freeInexact || !env.tellsOverflow) env.flags |= PE;
   const grows = rounding === NEAREST || rounding === (negative ? DOWN : UP);
   return grows ? infinity(f, negative) : infinity(f, negative) - 1n;
 }

@@ -54,3 +54,11 @@ export function vectorNeeds(form: Form): "mmx" | "sse" | "both" | undefined {
   if (namesMmx(form)) return sse ? "both" : "mmx";
   return sse ? "sse" : undefined;
 }
+
+/**
+ * Whether descriptions look at the immediate to decide what to do, beyond handing
+ * it on as a value: code for one immediate is then not code for another.
+ */
+export function decidesByImmediate(form: Form): boolean {
+  return form.immediates.length > 0 && (namesXmm(form) || namesMmx(form));
+}

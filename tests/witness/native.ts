@@ -3,7 +3,8 @@
  *
  * Needs x86-64 Linux. Instructions run in this very process, in pages at fixed
  * addresses: 64-bit ones where they are, 32-bit ones behind a far return into
- * the segment that Linux has for 32-bit programs. What faults is not to be run.
+ * the segment that Linux has for 32-bit programs. What raises #XM may be run: its
+ * signal is caught. What raises anything else may not.
  *
  * @module
  */
@@ -19,7 +20,7 @@ import {
 
 /** Where the pages are that case and harness share. */
 const base = 0x2000_0000;
-const pages = 0x1_0000;
+const pages = 0x3_0000;
 const registersAt = base + 0x4000;
 const flagsAt = base + 0x4100;
 const outAt = base + 0x4200;
@@ -31,6 +32,12 @@ const stackAt = base + 0x6000;
 const floatAt = base + 0xa000;
 const outFloatAt = base + 0xa200;
 const hostFloatAt = base + 0xa400;
+// MXCSR as an exception left it; zero: none.
+const raisedAt = base + 0xa600;
+const endNowAt = base + 0xa608;
+const handlerAt = base + 0x8c00;
+const signalStackAt = base + 0x1_0000;
+const signalStackSize = 0x2_0000;
 const harnessAt: Readonly<Record<32 | 64, number>> = { 32: base + 0x8200, 64: base + 0x8000 };
 const endAt: Readonly<Record<32 | 64, number>> = { 32: base + 0x8900, 64: base + 0x8480 };
 
@@ -115,6 +122,15 @@ function harness(): Map<number, number[]> {
     ...move64(load, 4, savedAt),
     ...restoreAll,
   ]);
+  // SIGFPE: notes MXCSR, masks all, and goes on behind the instruction. RDX has
+  // the context: RIP at 168, a pointer to the image of FXSAVE at 224.
+  put(handlerAt, [
+    ...[0x48, 0x8b, 0x82, ...word(224)],
+    ...[0x8b, 0x48, 24, 0x89, 0x0c, 0x25, ...word(raisedAt)],
+    ...[0xc7, 0x40, 24, ...word(0x1f80)],
+    ...[0x8b, 0x0c, 0x25, ...word(endNowAt)],
+    ...[0x48, 0x89, 0x8a, ...word(168), 0xc3],
+  ]);
   return code;
 }
 
@@ -131,6 +147,8 @@ export function floatImage(): Uint8Array<ArrayBuffer> {
 export interface NativeAnswer extends ProcessorAnswer {
   /** x87, MMX and SSE, as FXSAVE stores them. */
   readonly image: Uint8Array<ArrayBuffer>;
+  /** It raised #XM; MXCSR in the image is then as that left it. */
+  readonly raised: boolean;
 }
 
 /** Runs a case, from an image of FXSAVE or as after reset. */
@@ -143,6 +161,8 @@ export type AskProcessor = (
 /** Maps the pages, writes the harness, and gives what runs a case. */
 export function prepare(): AskProcessor {
   const libc = Deno.dlopen("libc.so.6", {
+    sigaction: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+    sigaltstack: { parameters: ["buffer", "usize"], result: "i32" },
     mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
   });
   const [readWriteRun, fixedPrivateAnonymous] = [7, 0x32];
@@ -155,6 +175,16 @@ export function prepare(): AskProcessor {
   const memory = new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, pages));
   const view = new DataView(memory.buffer);
   for (const [at, bytes] of harness()) memory.set(bytes, at - base);
+  const stack = BigUint64Array.of(BigInt(signalStackAt), 0n, BigInt(signalStackSize));
+  // The handler, at 136 the flags: it takes a context, on a stack of its own.
+  const action = new DataView(new ArrayBuffer(152));
+  action.setBigUint64(0, BigInt(handlerAt), true);
+  action.setUint32(136, 0x0800_0004, true);
+  const sigfpe = 8;
+  if (
+    libc.symbols.sigaltstack(stack, 0n) !== 0 ||
+    libc.symbols.sigaction(sigfpe, action.buffer, 0n) !== 0
+  ) throw new Error("exceptions cannot be caught");
   const run = (mode: 32 | 64) => {
     const at = Deno.UnsafePointer.create(BigInt(harnessAt[mode]));
     if (at === null) throw new Error("no code");
@@ -172,17 +202,23 @@ export function prepare(): AskProcessor {
     one.registers.forEach((value, n) => view.setBigUint64(registersAt - base + 8 * n, value, true));
     view.setBigUint64(flagsAt - base, BigInt(one.flags), true);
     memory[jumpedAt - base] = 0;
+    view.setUint32(raisedAt - base, 0, true);
+    view.setUint32(endNowAt - base, endAt[mode], true);
     runs[mode].call();
     const registers = one.registers.map((_, n) => {
       const value = view.getBigUint64(outAt - base + 8 * n, true);
       return mode === 64 ? value : n < 8 ? value & 0xffff_ffffn : 0n;
     });
+    const left = memory.slice(outFloatAt - base, outFloatAt - base + 512);
+    const raised = view.getUint32(raisedAt - base, true);
+    if (raised !== 0) new DataView(left.buffer).setUint32(24, raised, true);
     return {
       registers,
       flags: view.getUint16(outFlagsAt - base, true),
       jumped: memory[jumpedAt - base] === 1,
       data: memory.slice(dataAt - base, dataAt - base + dataSize),
-      image: memory.slice(outFloatAt - base, outFloatAt - base + 512),
+      image: left,
+      raised: raised !== 0,
     };
   };
 }

@@ -188,6 +188,8 @@ export interface VectorEmitter<V> {
    */
   compareStrings(control: number, a: V, b: V, lengths?: readonly [V, V]): V;
 
+  /** Sets an SSE register that the row does not name, all of it. */
+  setXmm(number: number, value: V): void;
   /** MMX registers come into use: x87's TOP becomes 0 and no register is empty. To be said behind memory. */
   useMmx(): void;
   /** EMMS: all x87 registers become empty. */
