@@ -11,6 +11,7 @@
  * @module
  */
 
+import { Fault } from "../../emu/cpu/processor.ts";
 import type { Bootable } from "./bootable.ts";
 import { applyPlan } from "./apply.ts";
 import { GuestConsole } from "./console.ts";
@@ -46,6 +47,12 @@ export interface MachineWishes extends
   /** Is given what the serial port sends. */
   readonly serial: (bytes: Uint8Array) => void;
 }
+
+/** General registers in the order of their numbers. */
+const names = [
+  ...["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi"],
+  ...["r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"],
+] as const;
 
 /** Text that a guest keeps of its output, in characters. */
 const KEPT = 1 << 20;
@@ -121,6 +128,44 @@ export class Guest {
     return this.start(limits).finish();
   }
 
+  /**
+   * Runs to a function of the kernel, before its first instruction, step by step.
+   * A kernel that moves itself is found where it was linked to only under `nokaslr`.
+   *
+   * @throws {RangeError} If the kernel has no such symbol.
+   */
+  async runTo(symbol: string, limits: RunLimits = {}): Promise<Outcome> {
+    const address = (await this.symbols())?.addressOf(symbol);
+    if (address === undefined) throw new RangeError(`the kernel has no symbol "${symbol}"`);
+    return this.run({ ...limits, address });
+  }
+
+  /**
+   * Runs instructions one by one.
+   *
+   * @returns How the run ended, if it did.
+   */
+  step(count = 1): Outcome | undefined {
+    const outcome = this.run({ instructions: count });
+    return outcome.kind === "limit" ? undefined : outcome;
+  }
+
+  /** General registers, instruction pointer, flags and control registers, by name. */
+  get registers(): Readonly<Record<string, bigint>> {
+    const { cpu } = this.machine;
+    const wide = (value: number) => BigInt.asUintN(64, BigInt(value));
+    return {
+      ...Object.fromEntries(names.map((name, n) => [name, cpu.registers[n] ?? 0n])),
+      rip: wide(cpu.rip),
+      rflags: wide(cpu.eflags),
+      cr0: BigInt.asUintN(32, BigInt(cpu.cr0)),
+      cr2: cpu.cr2,
+      cr3: cpu.cr3,
+      cr4: wide(cpu.cr4),
+      efer: wide(cpu.efer),
+    };
+  }
+
   /** The kernel's symbols; undefined if it has none. Unpacks the kernel when first asked. */
   symbols(): Promise<KernelSymbols | undefined> {
     return this.#symbols ??= symbolsOf(this.image);
@@ -130,6 +175,25 @@ export class Guest {
   memory(address: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
     this.machine.memory.read(address, bytes);
+    return bytes;
+  }
+
+  /**
+   * Reads memory by linear address, through the guest's page tables.
+   *
+   * @param address As the processor has it, signed in 64-bit mode.
+   * @returns Undefined where not all of it is mapped.
+   */
+  linearMemory(address: number, length: number): Uint8Array | undefined {
+    const bytes = new Uint8Array(length);
+    try {
+      for (let i = 0; i < length; i++) {
+        bytes[i] = this.machine.cpu.mmu.load(address + i, 1, "supervisor");
+      }
+    } catch (error) {
+      if (error instanceof Fault) return undefined;
+      throw error;
+    }
     return bytes;
   }
 

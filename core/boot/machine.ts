@@ -26,10 +26,15 @@ export type MachineStop =
   /** A fault while a double fault was delivered. */
   | { readonly kind: "triple-fault" };
 
+/** What of a processor one looks at while it runs. */
+export type GuestProcessor =
+  & BootProcessor
+  & Pick<Processor, "mode" | "registers" | "cr2" | "isLong" | "mmu">;
+
 /** A machine that runs. */
 export interface GuestMachine extends BootTarget {
   /** The processor. */
-  readonly cpu: BootProcessor & Pick<Processor, "mode" | "segments">;
+  readonly cpu: GuestProcessor;
   /** The part of the board that console and interrupts go through. */
   readonly board: {
     /** Hands over what was written to the serial port. */

@@ -20,6 +20,11 @@ export interface RunLimits {
   readonly instructions?: number;
   /** So many nanoseconds of virtual time after now. */
   readonly time?: number;
+  /**
+   * The instruction at this linear address, before it is executed; numbers as the
+   * processor has them, signed in 64-bit mode. The machine goes step by step then.
+   */
+  readonly address?: number;
 }
 
 /** Instructions in a slice. */
@@ -33,6 +38,7 @@ export class Run {
   readonly #console: GuestConsole;
   readonly #lastInstruction: number;
   readonly #lastTime: number;
+  readonly #address: number | undefined;
   /** Called before each slice. */
   beforeSlice: (() => void) | undefined;
   #panicked = Infinity;
@@ -48,6 +54,7 @@ export class Run {
     this.#console = console;
     this.#lastInstruction = machine.instructions + (limits.instructions ?? Infinity);
     this.#lastTime = machine.now + (limits.time ?? Infinity);
+    this.#address = limits.address;
     console.waitFor(limits.until);
     console.onEvent = () => machine.stop();
   }
@@ -69,7 +76,7 @@ export class Run {
     const left = this.#lastInstruction - machine.instructions;
     // The last run may have left behind what this one waits for.
     const stop = left > 0 && this.#console.match === undefined
-      ? machine.run({ instructions: Math.min(instructions, left) })
+      ? this.#go(Math.min(instructions, left))
       : { kind: "limit" } as const;
     machine.board.flush();
     return this.#outcome = this.#judge(stop);
@@ -88,9 +95,24 @@ export class Run {
     return this.#outcome ??= { kind };
   }
 
+  #go(instructions: number): MachineStop {
+    const machine = this.#machine;
+    const address = this.#address;
+    if (address === undefined) return machine.run({ instructions });
+    const { cpu } = machine;
+    for (let i = 0; i < instructions; i++) {
+      const stop = machine.step();
+      if (stop.kind !== "limit" || cpu.rip === address) return stop;
+    }
+    return { kind: "limit" };
+  }
+
   #judge(stop: MachineStop): Outcome | undefined {
     const { match, panic, isPanicOver } = this.#console;
     const machine = this.#machine;
+    if (this.#address !== undefined && machine.cpu.rip === this.#address) {
+      return { kind: "address", address: this.#address };
+    }
     // What was waited for wins: a panic may be what one waits for.
     if (match !== undefined) return { kind: "matched", text: match };
     const ended = stop.kind !== "limit" && stop.kind !== "stopped";
