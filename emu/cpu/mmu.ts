@@ -25,9 +25,14 @@ import { Fault, type Mmu, type Processor, type Rights, vectors } from "./process
 export type CodeMappingChange = "all" | "nonglobal" | number;
 
 const two32 = 0x1_0000_0000;
+const userStore = ACCESS_USER | ACCESS_WRITE;
 const entries = 4 * at.TLB_ENTRIES;
 /** From here on clearing everything is faster than clearing what is filled. */
 const manyEntries = 1024;
+
+/** Pages of code that are remembered. */
+const codeEntries = 256;
+const tables = at.TLB >> 2;
 
 /** Page tables, walked and remembered. */
 export class PageTables implements Mmu {
@@ -36,8 +41,17 @@ export class PageTables implements Mmu {
   /** Is told that linear addresses may lead elsewhere: all, those that are not global, or of one page. */
   onCodeMappingChange: ((kind: CodeMappingChange) => void) | undefined;
 
+  /** Whether the page that {@link code} went through last is global. */
+  isGlobal = false;
+
   readonly #cpu: Processor;
   readonly #walk: PageWalk;
+  /** Pages of code: linear address, with bit 0 for the user's rights; physical; global. */
+  readonly #codeTags = new Float64Array(codeEntries).fill(NaN);
+  readonly #codePages = new Float64Array(codeEntries);
+  readonly #codeIsGlobal = new Uint8Array(codeEntries);
+  /** Some are not global. */
+  #hasLocalCode = false;
   /** Filled entries, by their number within the four tables, each once. */
   readonly #filled = new Int32Array(entries);
   readonly #isListed = new Uint8Array(entries);
@@ -70,13 +84,13 @@ export class PageTables implements Mmu {
   /** Empties the translation buffers, whatever they hold, as after a snapshot was restored. */
   reset(): void {
     this.#clear();
+    this.#codeTags.fill(NaN);
     this.onCodeMappingChange?.("all");
   }
 
-  // Mmu
-
+  /** Reads 1, 2 or 4 bytes, unsigned. */
   load(linear: number, bytes: 1 | 2 | 4, rights: Rights = "current"): number {
-    const host = this.#hostForLoad(linear, bytes, this.#access(rights));
+    const host = this.#toRead(linear, bytes, rights);
     const { view } = this.#cpu;
     return bytes === 4
       ? view.getUint32(host, true)
@@ -85,15 +99,14 @@ export class PageTables implements Mmu {
       : view.getUint8(host);
   }
 
+  /** Reads 8 bytes. */
   loadBig(linear: number, rights: Rights = "current"): bigint {
-    return this.#cpu.view.getBigUint64(
-      this.#hostForLoad(linear, 8, this.#access(rights)),
-      true,
-    );
+    return this.#cpu.view.getBigUint64(this.#toRead(linear, 8, rights), true);
   }
 
+  /** Writes 1, 2 or 4 bytes. */
   store(linear: number, bytes: 1 | 2 | 4, value: number, rights: Rights = "current"): void {
-    const host = this.#hostForStore(linear, bytes, this.#access(rights) | ACCESS_WRITE);
+    const host = this.#toWrite(linear, bytes, rights);
     const { view } = this.#cpu;
     if (bytes === 4) view.setUint32(host, value, true);
     else if (bytes === 2) view.setUint16(host, value, true);
@@ -101,30 +114,47 @@ export class PageTables implements Mmu {
     if (host === at.SCRATCH) this.finishStore();
   }
 
+  /** Writes 8 bytes. */
   storeBig(linear: number, value: bigint, rights: Rights = "current"): void {
-    const host = this.#hostForStore(linear, 8, this.#access(rights) | ACCESS_WRITE);
+    const host = this.#toWrite(linear, 8, rights);
     this.#cpu.view.setBigUint64(host, value, true);
     if (host === at.SCRATCH) this.finishStore();
   }
 
+  /** Faults if so many bytes, at most 4096, cannot be read. */
   requireLoad(linear: number, bytes: number, rights: Rights = "current"): void {
     this.#require(linear, bytes, this.#access(rights));
   }
 
+  /** Faults if so many bytes, at most 4096, cannot be written; else their pages are dirty. */
   requireStore(linear: number, bytes: number, rights: Rights = "current"): void {
     this.#require(linear, bytes, this.#access(rights) | ACCESS_WRITE);
   }
 
+  /** Physical address of a byte of code; sets A. */
   code(linear: number): number {
-    return this.#translate(linear, ACCESS_CODE | (this.#cpu.cpl === 3 ? ACCESS_USER : 0));
+    const isUser = this.#cpu.cpl === 3;
+    const offset = linear & 0xfff;
+    const tag = linear - offset + (isUser ? 1 : 0);
+    const n = linear >>> 12 & codeEntries - 1;
+    if (this.#codeTags[n] === tag) {
+      this.isGlobal = this.#codeIsGlobal[n] !== 0;
+      return (this.#codePages[n] as number) + offset;
+    }
+    const walk = this.#walk;
+    const error = walk.walk(linear, isUser ? ACCESS_CODE | ACCESS_USER : ACCESS_CODE);
+    if (error >= 0) throw new Fault(vectors.PF, error, linear);
+    this.isGlobal = walk.isGlobal;
+    this.#codeTags[n] = tag;
+    this.#codePages[n] = walk.page;
+    this.#codeIsGlobal[n] = walk.isGlobal ? 1 : 0;
+    this.#hasLocalCode ||= !walk.isGlobal;
+    return walk.page + offset;
   }
 
-  /** Whether the page that {@link code} went through last is global. */
-  get isGlobal(): boolean {
-    return this.#walk.isGlobal;
-  }
-
+  /** Drops translations: all, or those that are not global. */
   flush(global: boolean): void {
+    this.#forgetCode(global);
     if (global) {
       if (this.#count > manyEntries) this.#clear();
       else {
@@ -138,7 +168,7 @@ export class PageTables implements Mmu {
       let kept = 0;
       for (let n = 0; n < this.#count; n++) {
         const entry = this.#filled[n] as number;
-        if (((words[(at.TLB >> 2) + 4 * entry + 3] as number) & 1) !== 0) {
+        if (((words[tables + 4 * entry + 3] as number) & 1) !== 0) {
           this.#filled[kept++] = entry;
         } else this.#drop(entry);
       }
@@ -147,6 +177,7 @@ export class PageTables implements Mmu {
     this.onCodeMappingChange?.(global ? "all" : "nonglobal");
   }
 
+  /** Drops the translation of one page, as large as it is. */
   invalidate(linear: number): void {
     const index = linear >>> 12 & at.TLB_ENTRIES - 1;
     const low = linear & ~0xfff;
@@ -154,15 +185,21 @@ export class PageTables implements Mmu {
     for (let entry = index; entry < entries; entry += at.TLB_ENTRIES) {
       if (this.#isTagged(entry, low, high)) this.#forget(entry);
     }
+    const n = linear >>> 12 & codeEntries - 1;
+    this.#codeTags[n] = NaN;
     const isLarge = this.#large[largeHash(linear)] !== 0;
     const isGiant = this.#giant[giantHash(linear)] !== 0;
-    if (isLarge || isGiant) this.#invalidateLarge(linear);
+    if (isLarge || isGiant) {
+      this.#invalidateLarge(linear);
+      this.#codeTags.fill(NaN);
+    }
     // A large page's other pieces may hold code as well.
     this.onCodeMappingChange?.(
       isLarge || isGiant ? "all" : linear - (linear & 0xfff),
     );
   }
 
+  /** Reads physical memory, RAM or not. */
   physicalLoad(address: number, bytes: 1 | 2 | 4): number {
     const cpu = this.#cpu;
     const physical = this.#through(address);
@@ -175,6 +212,7 @@ export class PageTables implements Mmu {
       : cpu.view.getUint8(host);
   }
 
+  /** Writes physical memory, RAM or not; code decoded from it is told of. */
   physicalStore(address: number, bytes: 1 | 2 | 4, value: number): void {
     const cpu = this.#cpu;
     const physical = this.#through(address);
@@ -189,6 +227,7 @@ export class PageTables implements Mmu {
     this.written(physical, bytes);
   }
 
+  /** Loads the pointers of PAE paging; false, and nothing has changed, if they are bad. */
   loadPointers(cr3: bigint): boolean {
     return this.#walk.loadPointers(Number(cr3 & 0xffff_ffffn));
   }
@@ -203,7 +242,7 @@ export class PageTables implements Mmu {
     for (let n = 0; n < this.#count; n++) {
       const entry = this.#filled[n] as number;
       if ((entry & at.TLB_ENTRIES) === 0) continue;
-      const word = (at.TLB >> 2) + 4 * entry;
+      const word = tables + 4 * entry;
       const tag = words[word] as number;
       if (tag !== at.TLB_EMPTY && (tag + (words[word + 2] as number) | 0) === host) {
         this.#forget(entry);
@@ -249,11 +288,7 @@ export class PageTables implements Mmu {
    * @throws {Fault} #PF, on any of the bytes.
    */
   hostForStore(linear: number, bytes: number): number {
-    return this.#hostForStore(
-      linear,
-      bytes,
-      this.#cpu.cpl === 3 ? ACCESS_USER | ACCESS_WRITE : ACCESS_WRITE,
-    );
+    return this.#hostForStore(linear, bytes, this.#cpu.cpl === 3 ? userStore : ACCESS_WRITE);
   }
 
   /** Like `hostForStore`, but what is there now can be read there, too. */
@@ -273,11 +308,36 @@ export class PageTables implements Mmu {
     if (bytes > 0) this.#put(at.SCRATCH + this.#firstBytes, this.#second, bytes);
   }
 
+  /** Where to read, by the buffers if they know. */
+  #toRead(linear: number, bytes: number, rights: Rights): number {
+    const { words } = this.#cpu;
+    const access = this.#access(rights);
+    const word = tables + ((access & ACCESS_USER) << 11) + (linear >>> 10 & 4092);
+    if (
+      words[word] === (linear + bytes - 1 & ~0xfff) &&
+      words[word + 1] === Math.floor(linear / two32)
+    ) return (linear | 0) + (words[word + 2] as number) >>> 0;
+    return this.#hostForLoad(linear, bytes, access);
+  }
+
+  /** Where to write, by the buffers if they know. */
+  #toWrite(linear: number, bytes: number, rights: Rights): number {
+    const { words } = this.#cpu;
+    const access = this.#access(rights);
+    const word = tables + 4 * at.TLB_ENTRIES + ((access & ACCESS_USER) << 11) +
+      (linear >>> 10 & 4092);
+    if (
+      words[word] === (linear + bytes - 1 & ~0xfff) &&
+      words[word + 1] === Math.floor(linear / two32)
+    ) return (linear | 0) + (words[word + 2] as number) >>> 0;
+    return this.#hostForStore(linear, bytes, access | ACCESS_WRITE);
+  }
+
   #hostForLoad(linear: number, bytes: number, access: number): number {
     const inPage = 4096 - (linear & 0xfff);
     if (bytes <= inPage) {
       const cpu = this.#cpu;
-      const physical = this.#translate(linear, access);
+      const physical = this.#find(linear, access);
       if (physical + bytes <= cpu.ram) return at.RAM + physical;
       this.#fetch(physical, at.SCRATCH, bytes);
       return at.SCRATCH;
@@ -292,20 +352,20 @@ export class PageTables implements Mmu {
   #hostForStore(linear: number, bytes: number, access: number): number {
     const cpu = this.#cpu;
     const inPage = 4096 - (linear & 0xfff);
-    const first = this.#translate(linear, access);
     if (bytes <= inPage) {
-      if (
-        first + bytes <= cpu.ram &&
-        cpu.bytes[at.CODE_PAGES + Math.floor(first / 4096)] === 0
-      ) return at.RAM + first;
+      const physical = this.#find(linear, access);
+      if (physical + bytes <= cpu.ram && cpu.bytes[at.CODE_PAGES + (physical >>> 12)] === 0) {
+        return at.RAM + physical;
+      }
+      this.#first = physical;
       this.#firstBytes = bytes;
       this.#secondBytes = 0;
     } else {
+      this.#first = this.#translate(linear, access);
       this.#second = this.#translate(this.#next(linear + inPage), access);
       this.#firstBytes = inPage;
       this.#secondBytes = bytes - inPage;
     }
-    this.#first = first;
     return at.SCRATCH;
   }
 
@@ -358,25 +418,24 @@ export class PageTables implements Mmu {
     return isUser ? ACCESS_USER : 0;
   }
 
-  /** Linear to physical; a data access to RAM is remembered. */
+  /** Linear to physical, by the buffers if they know. */
   #translate(linear: number, access: number): number {
-    const table = ((access & ACCESS_USER) !== 0 ? 2 : 0) + ((access & ACCESS_WRITE) !== 0 ? 1 : 0);
-    const entry = table * at.TLB_ENTRIES + (linear >>> 12 & at.TLB_ENTRIES - 1);
-    if ((access & ACCESS_CODE) === 0) {
-      const { words } = this.#cpu;
-      const word = (at.TLB >> 2) + 4 * entry;
-      if (
-        words[word] === (linear & ~0xfff) && words[word + 1] === Math.floor(linear / two32)
-      ) {
-        return ((linear & ~0) + (words[word + 2] as number) >>> 0) - at.RAM;
-      }
+    const { words } = this.#cpu;
+    const word = tables + entryOf(linear, access) * 4;
+    if (words[word] === (linear & ~0xfff) && words[word + 1] === Math.floor(linear / two32)) {
+      return ((linear | 0) + (words[word + 2] as number) >>> 0) - at.RAM;
     }
+    return this.#find(linear, access);
+  }
+
+  /** Linear to physical, by the tables; RAM is remembered. */
+  #find(linear: number, access: number): number {
     const walk = this.#walk;
     const code = walk.walk(linear, access);
     if (code >= 0) throw new Fault(vectors.PF, code, linear);
     const { page } = walk;
-    if (page + 4096 <= this.#cpu.ram && walk.isLasting && (access & ACCESS_CODE) === 0) {
-      this.#remember(linear, page, entry);
+    if (page + 4096 <= this.#cpu.ram && walk.isLasting) {
+      this.#remember(linear, page, entryOf(linear, access));
     }
     return page + (linear & 0xfff);
   }
@@ -396,7 +455,7 @@ export class PageTables implements Mmu {
 
   #fill(entry: number, linear: number, page: number): void {
     const { words } = this.#cpu;
-    const word = (at.TLB >> 2) + 4 * entry;
+    const word = tables + 4 * entry;
     const low = linear & ~0xfff;
     words[word] = low;
     words[word + 1] = Math.floor(linear / two32);
@@ -411,7 +470,7 @@ export class PageTables implements Mmu {
   /** Empties an entry; it stays in the list. */
   #forget(entry: number): void {
     const { words } = this.#cpu;
-    const word = (at.TLB >> 2) + 4 * entry;
+    const word = tables + 4 * entry;
     words[word] = at.TLB_EMPTY;
     words[word + 1] = 0;
     words[word + 3] = 0;
@@ -436,9 +495,19 @@ export class PageTables implements Mmu {
     this.#giant.fill(0);
   }
 
+  #forgetCode(global: boolean): void {
+    if (global) this.#codeTags.fill(NaN);
+    else if (this.#hasLocalCode) {
+      for (let n = 0; n < codeEntries; n++) {
+        if (this.#codeIsGlobal[n] === 0) this.#codeTags[n] = NaN;
+      }
+    }
+    this.#hasLocalCode = false;
+  }
+
   #isTagged(entry: number, low: number, high: number): boolean {
     const { words } = this.#cpu;
-    const word = (at.TLB >> 2) + 4 * entry;
+    const word = tables + 4 * entry;
     return words[word] === low && words[word + 1] === high;
   }
 
@@ -449,7 +518,7 @@ export class PageTables implements Mmu {
     const high = Math.floor(linear / two32);
     for (let n = 0; n < this.#count; n++) {
       const entry = this.#filled[n] as number;
-      const word = (at.TLB >> 2) + 4 * entry;
+      const word = tables + 4 * entry;
       const shift = (words[word + 3] as number) >>> 8;
       if (shift <= 12 || words[word + 1] !== high) continue;
       if (((words[word] as number) ^ low) >>> shift === 0) this.#forget(entry);
@@ -465,6 +534,12 @@ export class PageTables implements Mmu {
   #through(address: number): number {
     return this.#cpu.a20 || (address & 0x10_0000) === 0 ? address : address - 0x10_0000;
   }
+}
+
+/** Number of an entry within the four tables. */
+function entryOf(linear: number, access: number): number {
+  return (access & ACCESS_USER) << 9 | (access & ACCESS_WRITE) << 9 |
+    linear >>> 12 & at.TLB_ENTRIES - 1;
 }
 
 /** By 4 MiB; what is close together stays apart. */

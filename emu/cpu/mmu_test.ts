@@ -477,6 +477,26 @@ Deno.test("a host may translate in place of the tables", () => {
   assert.equal(pageFault(() => mmu.load(0x1000, 4)).code, 0);
 });
 
+Deno.test("pages of code are remembered by level, until they are flushed or named by INVLPG", () => {
+  const { cpu, mmu, tables } = paged("4-level");
+  cpu.cr4 |= cr4Bits.PGE;
+  tables.map(0x1000, 0x20_0000, P | U);
+  tables.map(0x2000, 0x20_1000, P | G);
+  const places = () => [mmu.code(0x1008), mmu.code(0x2008), mmu.isGlobal];
+  assert.deepEqual(places(), [0x20_0008, 0x20_1008, true]);
+  tables.map(0x1000, 0x30_0000, P | U);
+  tables.map(0x2000, 0x30_1000, P | G);
+  assert.deepEqual(places(), [0x20_0008, 0x20_1008, true]);
+  mmu.flush(false);
+  assert.deepEqual(places(), [0x30_0008, 0x20_1008, true]);
+  mmu.invalidate(0x2fff);
+  assert.deepEqual(places(), [0x30_0008, 0x30_1008, true]);
+  // What the supervisor may fetch, the user may not.
+  cpu.cpl = 3;
+  assert.equal(mmu.code(0x1008), 0x30_0008);
+  assert.equal(pageFault(() => mmu.code(0x2008)).code, 0x15);
+});
+
 Deno.test("new page tables begin with empty buffers", () => {
   const { cpu, mmu } = guestProcessor();
   mmu.load(0x1000, 4);

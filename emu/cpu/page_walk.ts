@@ -36,6 +36,8 @@ const executeDisable = 0x8000_0000 | 0;
 const reservedError = 8;
 
 const two32 = 0x1_0000_0000;
+/** Physical address 0 in words of 32 bits. */
+const ramWords = at.RAM >> 2;
 
 /** How many bits a physical address has, as CPUID reports it. */
 export function physicalBits(has: (feature: string) => boolean): number {
@@ -66,6 +68,7 @@ export class PageWalk {
   readonly #hasPse36: boolean;
   #cr3 = 0n;
   #root = 0;
+  #rootHigh = 0;
 
   constructor(cpu: Processor) {
     this.#cpu = cpu;
@@ -81,13 +84,16 @@ export class PageWalk {
    * @returns False, and nothing has changed, if a present one has reserved bits.
    */
   loadPointers(cr3: number): boolean {
+    const { words, ram } = this.#cpu;
     const table = this.#through((cr3 & ~31) >>> 0);
+    const word = (n: number) => table < ram ? words[ramWords + (table >>> 2) + n] as number : -1;
     for (let n = 0; n < 8; n += 2) {
-      const low = this.#entry(table + 4 * n);
-      const high = this.#entry(table + 4 * n + 4);
-      if ((low & present) !== 0 && ((low & 0x1e6) !== 0 || this.#isBeyondPae(high))) return false;
+      const low = word(n);
+      if ((low & present) !== 0 && ((low & 0x1e6) !== 0 || this.#isBeyondPae(word(n + 1)))) {
+        return false;
+      }
     }
-    for (let n = 0; n < 8; n++) this.pointers[n] = this.#entry(table + 4 * n);
+    for (let n = 0; n < 8; n++) this.pointers[n] = word(n);
     return true;
   }
 
@@ -111,7 +117,8 @@ export class PageWalk {
     }
     if (this.#cr3 !== cpu.cr3) {
       this.#cr3 = cpu.cr3;
-      this.#root = Number(cpu.cr3 & 0xf_ffff_ffff_f000n);
+      this.#root = Number(BigInt.asIntN(32, cpu.cr3)) & ~0xfff;
+      this.#rootHigh = Number(cpu.cr3 >> 32n & 0xf_ffffn);
     }
     return (cpu.cr4 & cr4Bits.PAE) === 0
       ? this.#walkNarrow(linear, access)
@@ -120,118 +127,122 @@ export class PageWalk {
 
   /** Two levels of 1024 entries of 32 bits. */
   #walkNarrow(linear: number, access: number): number {
-    const cpu = this.#cpu;
-    const address2 = this.#through((this.#root & ~0xfff) >>> 0) + (linear >>> 22) * 4;
-    const entry2 = this.#entry(address2);
+    const { words, a20, ram, cr4 } = this.#cpu;
+    const end = ramWords + (ram >>> 2);
+    const gate = a20 ? ~0xfff : ~0x10_0fff;
+    const bits = accessed | (access & ACCESS_WRITE) << 5;
+    const word2 = ramWords + ((this.#root & gate) >>> 2) + (linear >>> 22);
+    const entry2 = word2 < end ? words[word2] as number : -1;
     if ((entry2 & present) === 0) return this.#missing(access);
-    if ((entry2 & large) !== 0 && (cpu.cr4 & cr4Bits.PSE) !== 0) {
+    if ((entry2 & large) !== 0 && (cr4 & cr4Bits.PSE) !== 0) {
       // Bits 13 to 20 are bits 32 to 39 of the address.
       const above = entry2 >>> 13 & 0xff;
-      if ((entry2 & 0x20_0000) !== 0 || (above !== 0 && !this.#hasPse36)) {
-        return this.#reserved(access);
-      }
-      if ((above & this.#beyond) !== 0) return this.#reserved(access);
+      const isBad = (entry2 & 0x20_0000) !== 0 || (above & this.#beyond) !== 0 ||
+        (above !== 0 && !this.#hasPse36);
+      if (isBad) return this.#reserved(access);
       const code = this.#judge(access, entry2, entry2, 0);
       if (code >= 0) return code;
-      this.#mark(address2, entry2, accessed | (access & ACCESS_WRITE) << 5);
-      return this.#found(
-        above * two32 + (((entry2 & 0xffc0_0000) | (linear & 0x3f_f000)) >>> 0),
-        22,
-        entry2,
-      );
+      this.#mark(word2, entry2, bits);
+      return this.#found(above, (entry2 & 0xffc0_0000) | (linear & 0x3f_f000), 22, entry2);
     }
-    const address1 = this.#through((entry2 & ~0xfff) >>> 0) + (linear >>> 12 & 0x3ff) * 4;
-    const entry1 = this.#entry(address1);
+    const word1 = ramWords + ((entry2 & gate) >>> 2) + (linear >>> 12 & 0x3ff);
+    const entry1 = word1 < end ? words[word1] as number : -1;
     if ((entry1 & present) === 0) return this.#missing(access);
     const code = this.#judge(access, entry2 & entry1, entry1, 0);
     if (code >= 0) return code;
-    this.#mark(address2, entry2, accessed);
-    this.#mark(address1, entry1, accessed | (access & ACCESS_WRITE) << 5);
-    return this.#found((entry1 & ~0xfff) >>> 0, 12, entry1);
+    this.#mark(word2, entry2, accessed);
+    this.#mark(word1, entry1, bits);
+    return this.#found(0, entry1 & ~0xfff, 12, entry1);
   }
 
-  /** Three or four levels of 512 entries of 64 bits. */
+  /**
+   * Three or four levels of 512 entries of 64 bits. This is what a miss of the
+   * translation buffers costs, so it reckons in words of memory and whole numbers
+   * of 32 bits; a table above 4 GiB is no RAM, and what is no RAM reads as all ones.
+   */
   #walkWide(linear: number, access: number): number {
-    const cpu = this.#cpu;
-    const isLong = (cpu.efer & eferBits.LMA) !== 0;
-    const bad = this.#reservedHigh(isLong);
-    let table = this.#root;
+    const { words, efer, a20, ram } = this.#cpu;
+    const end = ramWords + (ram >>> 2);
+    // Address line 20, if it is held.
+    const gate = a20 ? ~0xfff : ~0x10_0fff;
+    const isLong = (efer & eferBits.LMA) !== 0;
+    const bad = this.#beyond | ((efer & eferBits.NXE) === 0 ? executeDisable : 0) |
+      // Long mode leaves bits 52 to 62 to the system.
+      (isLong ? 0 : 0x7ff0_0000);
+    let low = this.#root;
+    let high = this.#rootHigh;
     let rights = writable | user;
     let disabled = 0;
-    let address4 = 0;
+    let word4 = 0;
     let entry4 = accessed;
-    let address3 = 0;
+    let word3 = 0;
     let entry3 = accessed;
     if (isLong) {
-      const upper = Math.floor(linear / two32);
-      address4 = this.#through(table) + (upper >> 7 & 511) * 8;
-      entry4 = this.#entry(address4);
-      if ((entry4 & present) === 0) return this.#missing(access);
-      const high4 = this.#entry(address4 + 4);
-      if ((high4 & bad) !== 0 || (entry4 & large) !== 0) return this.#reserved(access);
-      table = (high4 & 0xf_ffff) * two32 + ((entry4 & ~0xfff) >>> 0);
-      address3 = this.#through(table) + ((upper << 2 | linear >>> 30) & 511) * 8;
-      entry3 = this.#entry(address3);
-      if ((entry3 & present) === 0) return this.#missing(access);
-      const high3 = this.#entry(address3 + 4);
-      if ((high3 & bad) !== 0) return this.#reserved(access);
-      rights = entry4 & entry3;
-      disabled = high4 | high3;
-      if ((entry3 & large) !== 0) {
-        if (!this.#hasGiant || (entry3 & 0x3fff_e000) !== 0) return this.#reserved(access);
-        const code = this.#judge(access, rights, entry3, disabled);
+      const upper = Math.floor(linear / two32) | 0;
+      word4 = ramWords + ((low & gate) >>> 2) + (upper >> 6 & 1022);
+      if ((high & 0xf_ffff) !== 0 || word4 >= end) return this.#reserved(access);
+      low = entry4 = words[word4] as number;
+      if ((low & present) === 0) return this.#missing(access);
+      high = words[word4 + 1] as number;
+      if ((high & bad) !== 0 || (low & large) !== 0) return this.#reserved(access);
+      disabled = high;
+      word3 = ramWords + ((low & gate) >>> 2) + ((upper << 3 | linear >>> 29) & 1022);
+      if ((high & 0xf_ffff) !== 0 || word3 >= end) return this.#reserved(access);
+      low = entry3 = words[word3] as number;
+      if ((low & present) === 0) return this.#missing(access);
+      high = words[word3 + 1] as number;
+      if ((high & bad) !== 0) return this.#reserved(access);
+      rights = entry4 & low;
+      disabled |= high;
+      if ((low & large) !== 0) {
+        if (!this.#hasGiant || (low & 0x3fff_e000) !== 0) return this.#reserved(access);
+        const code = this.#judge(access, rights, low, disabled);
         if (code >= 0) return code;
-        this.#mark(address4, entry4, accessed);
-        this.#mark(address3, entry3, accessed | (access & ACCESS_WRITE) << 5);
-        const low = (entry3 & 0xc000_0000) | (linear & 0x3fff_f000);
-        return this.#found((high3 & 0xf_ffff) * two32 + (low >>> 0), 30, entry3);
+        this.#mark(word4, entry4, accessed);
+        this.#mark(word3, low, accessed | (access & ACCESS_WRITE) << 5);
+        return this.#found(high, (low & 0xc000_0000) | (linear & 0x3fff_f000), 30, low);
       }
-      table = (high3 & 0xf_ffff) * two32 + ((entry3 & ~0xfff) >>> 0);
     } else {
       const which = linear >>> 30 << 1;
-      const low = this.pointers[which] ?? 0;
+      low = this.pointers[which] as number;
+      high = this.pointers[which + 1] as number;
       if ((low & present) === 0) return this.#missing(access);
-      table = ((this.pointers[which + 1] ?? 0) & 0xf_ffff) * two32 + ((low & ~0xfff) >>> 0);
     }
-    const address2 = this.#through(table) + (linear >>> 21 & 511) * 8;
-    const entry2 = this.#entry(address2);
+    const word2 = ramWords + ((low & gate) >>> 2) + (linear >>> 20 & 1022);
+    if ((high & 0xf_ffff) !== 0 || word2 >= end) return this.#reserved(access);
+    const entry2 = words[word2] as number;
     if ((entry2 & present) === 0) return this.#missing(access);
-    const high2 = this.#entry(address2 + 4);
-    if ((high2 & bad) !== 0) return this.#reserved(access);
+    high = words[word2 + 1] as number;
+    if ((high & bad) !== 0) return this.#reserved(access);
     rights &= entry2;
-    disabled |= high2;
+    disabled |= high;
+    const bits = accessed | (access & ACCESS_WRITE) << 5;
     if ((entry2 & large) !== 0) {
       if ((entry2 & 0x1f_e000) !== 0) return this.#reserved(access);
       const code = this.#judge(access, rights, entry2, disabled);
       if (code >= 0) return code;
-      this.#mark(address4, entry4, accessed);
-      this.#mark(address3, entry3, accessed);
-      this.#mark(address2, entry2, accessed | (access & ACCESS_WRITE) << 5);
-      const low = (entry2 & 0xffe0_0000) | (linear & 0x1f_f000);
-      return this.#found((high2 & 0xf_ffff) * two32 + (low >>> 0), 21, entry2);
+      if ((entry4 & entry3 & accessed) === 0 || (entry2 & bits) !== bits) {
+        this.#mark(word4, entry4, accessed);
+        this.#mark(word3, entry3, accessed);
+        this.#mark(word2, entry2, bits);
+      }
+      return this.#found(high, (entry2 & 0xffe0_0000) | (linear & 0x1f_f000), 21, entry2);
     }
-    table = (high2 & 0xf_ffff) * two32 + ((entry2 & ~0xfff) >>> 0);
-    const address1 = this.#through(table) + (linear >>> 12 & 511) * 8;
-    const entry1 = this.#entry(address1);
+    const word1 = ramWords + ((entry2 & gate) >>> 2) + (linear >>> 11 & 1022);
+    if ((high & 0xf_ffff) !== 0 || word1 >= end) return this.#reserved(access);
+    const entry1 = words[word1] as number;
     if ((entry1 & present) === 0) return this.#missing(access);
-    const high1 = this.#entry(address1 + 4);
-    if ((high1 & bad) !== 0) return this.#reserved(access);
-    const code = this.#judge(access, rights & entry1, entry1, disabled | high1);
+    high = words[word1 + 1] as number;
+    if ((high & bad) !== 0) return this.#reserved(access);
+    const code = this.#judge(access, rights & entry1, entry1, disabled | high);
     if (code >= 0) return code;
-    this.#mark(address4, entry4, accessed);
-    this.#mark(address3, entry3, accessed);
-    this.#mark(address2, entry2, accessed);
-    this.#mark(address1, entry1, accessed | (access & ACCESS_WRITE) << 5);
-    return this.#found((high1 & 0xf_ffff) * two32 + ((entry1 & ~0xfff) >>> 0), 12, entry1);
-  }
-
-  /** Upper halves' reserved bits. */
-  #reservedHigh(isLong: boolean): number {
-    let bad = this.#beyond;
-    if ((this.#cpu.efer & eferBits.NXE) === 0) bad |= executeDisable;
-    // Long mode leaves bits 52 to 62 to the system.
-    if (!isLong) bad |= 0x7ff0_0000;
-    return bad;
+    if ((entry4 & entry3 & entry2 & accessed) === 0 || (entry1 & bits) !== bits) {
+      this.#mark(word4, entry4, accessed);
+      this.#mark(word3, entry3, accessed);
+      this.#mark(word2, entry2, accessed);
+      this.#mark(word1, entry1, bits);
+    }
+    return this.#found(high, entry1 & ~0xfff, 12, entry1);
   }
 
   #isBeyondPae(high: number): boolean {
@@ -271,10 +282,12 @@ export class PageWalk {
     return -1;
   }
 
-  #found(page: number, shift: number, last: number): number {
-    this.page = this.#through(page);
+  /** Takes down what was found: the page's address by halves. */
+  #found(high: number, low: number, shift: number, last: number): number {
+    const { a20, cr4 } = this.#cpu;
+    this.page = (high & 0xf_ffff) * two32 + ((a20 ? low : low & ~0x10_0000) >>> 0);
     this.shift = shift;
-    this.isGlobal = (last & global) !== 0 && (this.#cpu.cr4 & cr4Bits.PGE) !== 0;
+    this.isGlobal = (last & global) !== 0 && (cr4 & cr4Bits.PGE) !== 0;
     return -1;
   }
 
@@ -295,19 +308,14 @@ export class PageWalk {
     return this.#missing(access) | present | reservedError;
   }
 
-  /** A word of a paging structure; beyond memory all ones. */
-  #entry(address: number): number {
-    const cpu = this.#cpu;
-    return address + 4 <= cpu.ram ? cpu.words[(at.RAM + address) >>> 2] as number : -1;
-  }
-
-  /** Sets accessed and dirty bits that are not set. */
-  #mark(address: number, entry: number, bits: number): void {
+  /** Sets accessed and dirty bits that are not set in an entry, a word of memory. */
+  #mark(word: number, entry: number, bits: number): void {
     if ((entry & bits) === bits) return;
-    const cpu = this.#cpu;
-    if (address + 4 > cpu.ram) return;
-    cpu.words[(at.RAM + address) >>> 2] = entry | bits;
-    if (cpu.bytes[at.CODE_PAGES + Math.floor(address / 4096)] !== 0) this.onCodeWrite?.(address, 4);
+    const { words, bytes, ram } = this.#cpu;
+    const address = 4 * (word - ramWords);
+    if (address >= ram) return;
+    words[word] = entry | bits;
+    if (bytes[at.CODE_PAGES + (address >>> 12)] !== 0) this.onCodeWrite?.(address, 4);
   }
 
   /** A physical address as address line 20 lets it through. */
