@@ -67,6 +67,8 @@ const featureBits = {
 
 const osxsave = 1 << 27;
 const apicBit = 1 << 9;
+/** The deadline timer, which is the local APIC's. */
+const deadlineBit = 1 << 24;
 /** Of IA32_APIC_BASE. */
 const apicEnabled = 0x800n;
 
@@ -125,7 +127,7 @@ function fillBasic(
       a.set([
         version(id),
         0x1_0000 | (cpu.has("clflush") ? 0x800 : 0),
-        bits("ecx1") | (id.paravirtClock ? 1 << 31 : 0) |
+        bits("ecx1") & (hasApic ? -1 : ~deadlineBit) | (id.paravirtClock ? 1 << 31 : 0) |
         ((cpu.cr4 & cr4Bits.OSXSAVE) !== 0 ? osxsave : 0),
         bits("edx1") | (hasApic ? apicBit : 0),
       ]);
