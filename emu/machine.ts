@@ -10,7 +10,7 @@
 
 import { Board, type BoardOptions, type Profile, type ProfileName, type Signal } from "./board.ts";
 import { Engine } from "./cpu/engine/engine.ts";
-import { FLAGS_OTHER, RAM, STATE_END } from "./cpu/layout.ts";
+import { FLAGS_OTHER, RAM, REGISTERS, SCRATCH, SEGMENTS } from "./cpu/layout.ts";
 import { PageTables } from "./cpu/mmu.ts";
 import { type Devices, eflag, Fault, Processor, vectors } from "./cpu/processor.ts";
 import { checkRow } from "./cpu/system/check.ts";
@@ -205,10 +205,12 @@ export class Machine {
   stateHash(): string {
     const { cpu, board } = this;
     const hash = new StateHash();
-    hash.add(cpu.bytes.subarray(0x100, STATE_END));
+    hash.add(cpu.bytes.subarray(REGISTERS, REGISTERS + 128));
+    hash.add(cpu.bytes.subarray(SEGMENTS, SCRATCH));
     const { gdtr, idtr, cr0, cr2, cr3, cr4, efer, xcr0, debug, segments } = cpu;
     const rest = JSON.stringify(
       [
+        ...[cpu.rip, cpu.eflags, cpu.cpl, cpu.segments.map(({ base }) => base)],
         ...[gdtr, idtr, cr0, cr2, cr3, cr4, efer, xcr0, debug, [...cpu.msrs]],
         segments.slice(6),
       ],

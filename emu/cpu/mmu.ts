@@ -301,6 +301,14 @@ export class PageTables implements Mmu {
     return host;
   }
 
+  /** Whether the last `hostForStore` or `hostForUpdate` that gave SCRATCH is for bytes near code. */
+  get storesToCode(): boolean {
+    const { bytes } = this.#cpu;
+    const isCode = (physical: number) =>
+      physical < this.#cpu.ram && bytes[at.CODE_PAGES + Math.floor(physical / 4096)] !== 0;
+    return isCode(this.#first) || this.#secondBytes > 0 && isCode(this.#second);
+  }
+
   /** Takes the bytes of the last `hostForStore` or `hostForUpdate` from SCRATCH to where they belong. */
   finishStore(): void {
     const bytes = this.#secondBytes;

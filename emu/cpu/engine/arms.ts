@@ -9,7 +9,7 @@ import { Instruction, type Mode, PREFIX_REP } from "../instruction.ts";
 import type { Form } from "../opcodes/form.ts";
 import { semanticName } from "../semantics/mod.ts";
 import { type Decoders, shapeKey } from "./microcode.ts";
-import type { Shape } from "./writer.ts";
+import type { Shape } from "./machinery.ts";
 
 /** Names of semantics that have arms, where flat segments make it easy. */
 const common = new Set([

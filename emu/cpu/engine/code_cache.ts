@@ -23,7 +23,7 @@ import {
   STALE,
   writeOperation,
 } from "./microcode.ts";
-import type { Shape } from "./writer.ts";
+import type { Shape } from "./machinery.ts";
 
 /** Instructions in a block, at most. */
 const longestBlock = 48;
@@ -48,6 +48,8 @@ export interface CodeSupply {
   system(form: Form): SystemSemantics | undefined;
   /** Carries out what has a description but no code. */
   evaluate: SystemSemantics;
+  /** A block may not be entered any more. */
+  spoilt(block: number): void;
 }
 
 /** A form for bytes that are no instruction. */
@@ -110,6 +112,11 @@ export class CodeCache {
     return this.#decode(physical, linear, key);
   }
 
+  /** The block at a physical address, if it is known. */
+  known(physical: number, key: number): number | undefined {
+    return this.#blocks.get(physical * 64 + key);
+  }
+
   /** Throws everything away. */
   clear(): void {
     const { bytes } = this.#cpu;
@@ -152,6 +159,7 @@ export class CodeCache {
       view.setUint16(block + n * OP_SIZE + op.handler, arms.leave, true);
     }
     words[(block + head.count) >> 2] = STALE;
+    this.#supply.spoilt(block);
     const physical = (words[(block + head.physical) >> 2] as number) >>> 0;
     this.#blocks.delete(physical * 64 + (words[(block + head.key) >> 2] as number));
   }

@@ -18,7 +18,8 @@ import { shapesOfArms } from "./arms.ts";
 import { CodeCache } from "./code_cache.ts";
 import { LINK_FROM, reasons, writeInterpreter, writeOutlined } from "./interpreter.ts";
 import { ARMS, arms, type Decoders, head, op, OP_SIZE, STALE } from "./microcode.ts";
-import { NoCodeError, type Shape } from "./writer.ts";
+import { NoCodeError, type Shape } from "./machinery.ts";
+import { Regions } from "./regions.ts";
 
 /** What the engine leaves to others. */
 export interface EngineOptions {
@@ -45,6 +46,10 @@ const two32 = 0x1_0000_0000;
 export class Engine {
   /** Decoded code. */
   readonly cache: CodeCache;
+  /** Compiled code. */
+  readonly regions: Regions;
+  /** Whether code is compiled where it is executed often. */
+  compiles = true;
   /** Addresses before which it stops: linear ones. */
   readonly breakpoints = new Set<number>();
 
@@ -95,6 +100,12 @@ export class Engine {
       outlined: (key, shape) => this.#outline(key, shape),
       system: options.system,
       evaluate: options.evaluate,
+      spoilt: (block) => this.regions.drop(block),
+    });
+    this.regions = new Regions(cpu, () => this.cache, this.#decoders, {
+      isSystem: (form) => options.system(form) !== undefined,
+      install: (code) => this.#install(code),
+      remove: (index) => this.#table.set(index, null),
     });
     mmu.onCodeMappingChange = (kind) => this.#mappingChanged(kind);
   }
@@ -194,22 +205,29 @@ export class Engine {
     const { words } = cpu;
     // What a jump led to before is no longer where execution goes on.
     words[LINK_FROM >> 2] = 0;
+    let isAlone = false;
     for (;;) {
       const left = words[at.BUDGET >> 2] as number;
       if (left <= 0) return;
       const block = this.#find();
       const count = words[(Math.abs(block) + head.count) >> 2] as number;
       this.#inCode = true;
-      const reason = this.#run(count > left ? this.#part(Math.abs(block), left) : Math.abs(block));
+      const part = isAlone ? 1 : left;
+      isAlone = false;
+      const reason = this.#run(count > part ? this.#part(Math.abs(block), part) : Math.abs(block));
       this.#inCode = false;
       if (reason === reasons.fault) {
         words[at.BUDGET >> 2] = (words[at.BUDGET >> 2] as number) +
           (cpu.bytes[this.#pc + op.remaining] as number);
         cpu.rip = this.#ripAt(this.#pc);
-        return;
+        if (this.#fault !== undefined || (words[at.BUDGET >> 2] as number) <= 0) return;
+        // A region was about to write code: that is for the interpreter.
+        isAlone = true;
+        continue;
       }
       if (reason === reasons.system) return;
       if (reason === reasons.budget) this.#unlink();
+      else if (reason === reasons.hot && this.compiles) this.regions.compile(this.#find());
     }
   }
 
@@ -267,6 +285,8 @@ export class Engine {
     const { bytes, view, words } = this.#cpu;
     bytes.copyWithin(at.PARTIAL, block, block + (count + 1) * OP_SIZE);
     words[(at.PARTIAL + head.count) >> 2] = count;
+    words[(at.PARTIAL + head.region) >> 2] = 0;
+    words[(at.PARTIAL + head.entered) >> 2] = 0;
     for (let n = 0; n < count; n++) {
       const where = at.PARTIAL + (n + 1) * OP_SIZE;
       view.setUint8(where + op.remaining, count - n);
@@ -312,15 +332,20 @@ export class Engine {
     let index: number | undefined;
     try {
       const copy = { ...shape, i: Object.assign(new Instruction(), shape.i) };
-      const module = new WebAssembly.Module(writeOutlined(this.#pages, [copy]));
-      const instance = new WebAssembly.Instance(module, this.#imports);
-      index = this.#functions++;
-      if (index >= this.#table.length) this.#table.grow(1024);
-      this.#table.set(index, instance.exports["0"] as CallableFunction);
+      index = this.#install(writeOutlined(this.#pages, [copy]));
     } catch (error) {
       if (!(error instanceof NoCodeError)) throw error;
     }
     this.#outlined.set(key, index);
+    return index;
+  }
+
+  /** Makes a function of a module that exports it as "0", and gives its number. */
+  #install(code: Uint8Array<ArrayBuffer>): number {
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(code), this.#imports);
+    const index = this.#functions++;
+    if (index >= this.#table.length) this.#table.grow(4096);
+    this.#table.set(index, instance.exports["0"] as CallableFunction);
     return index;
   }
 
@@ -335,16 +360,19 @@ export class Engine {
   #machinery(): WebAssembly.ModuleImports {
     const cpu = this.#cpu;
     const mmu = this.#mmu;
-    const access = (to: (linear: number, bytes: number) => number) =>
+    const access = (to: (linear: number, bytes: number) => number, isStore: boolean) =>
     (
       linear: number,
       info: number,
       pc: number,
     ): number => {
-      this.#pc = pc;
+      this.#pc = pc & ~1;
       try {
         if (cpu.mode === 64) this.#requireCanonical(linear, info);
-        return to(linear, info & 0x7f);
+        const host = to(linear, info & 0x7f);
+        // A region may be about to write over itself.
+        if (host === at.SCRATCH && (pc & 1) !== 0 && isStore && mmu.storesToCode) return 0;
+        return host;
       } catch (fault) {
         return this.#raised(fault);
       }
@@ -352,15 +380,15 @@ export class Engine {
     return {
       memory: cpu.memory,
       table: this.#table,
-      load: access((linear, bytes) => mmu.hostForLoad(linear, bytes)),
-      store: access((linear, bytes) => mmu.hostForStore(linear, bytes)),
-      update: access((linear, bytes) => mmu.hostForUpdate(linear, bytes)),
+      load: access((linear, bytes) => mmu.hostForLoad(linear, bytes), false),
+      store: access((linear, bytes) => mmu.hostForStore(linear, bytes), true),
+      update: access((linear, bytes) => mmu.hostForUpdate(linear, bytes), true),
       finish: (pc: number) => {
-        this.#pc = pc;
+        this.#pc = pc & ~1;
         mmu.finishStore();
       },
       segment: (offset: number, info: number, pc: number): bigint => {
-        this.#pc = pc;
+        this.#pc = pc & ~1;
         try {
           const linear = cpu.linear(info >> 8, offset >>> 0, info & 0x7f, (info & 0x80) !== 0);
           return BigInt(linear);
@@ -370,7 +398,7 @@ export class Engine {
         }
       },
       raise: (vector: number, pc: number) => {
-        this.#pc = pc;
+        this.#pc = pc & ~1;
         const hasCode = vector === vectors.GP || vector === vectors.SS;
         this.#fault = new Fault(vector, hasCode ? 0 : undefined);
       },

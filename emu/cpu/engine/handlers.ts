@@ -11,7 +11,8 @@ import * as at from "../layout.ts";
 import type { Width } from "../semantics/emitter.ts";
 import { semanticsOf } from "../semantics/mod.ts";
 import { op, OP_SIZE } from "./microcode.ts";
-import { CodeEmitter, type Machinery, type Shape } from "./writer.ts";
+import type { Machinery, Shape } from "./machinery.ts";
+import { CodeEmitter } from "./writer.ts";
 
 /** What a function of its own answers, if not where the next micro-operation is. */
 export const answers = {
@@ -21,6 +22,8 @@ export const answers = {
   go: 1,
   /** Leave; RIP is right. */
   leave: 2,
+  /** Only of regions: more instructions than may retire come next; RIP is right. */
+  budget: 3,
 } as const;
 
 /** Writes handlers. */

@@ -14,7 +14,9 @@ import type { FuncIndex, Label, Local, ValueType } from "../../../wasm/types.ts"
 import * as at from "../layout.ts";
 import { answers, HandlerEmitter, OutlinedEmitter } from "./handlers.ts";
 import { ARMS, arms, head, op, OP_SIZE } from "./microcode.ts";
-import type { Machinery, Shape } from "./writer.ts";
+import type { Machinery, Shape } from "./machinery.ts";
+import { type RegionBlock, RegionStructure } from "./region_graph.ts";
+import { RegionEmitter } from "./region_writer.ts";
 
 /** Why the interpreter came back. */
 export const reasons = {
@@ -26,6 +28,8 @@ export const reasons = {
   budget: 2,
   /** An instruction carried out in TypeScript wants to be looked after. */
   system: 3,
+  /** A block has been entered so often that it should be compiled; RIP is right. */
+  hot: 4,
 } as const;
 
 /**
@@ -35,6 +39,9 @@ export const reasons = {
 export const LINK_FROM = 0x7f0;
 /** A word that links go to which are not kept. */
 const NOWHERE = 0x7f8;
+
+/** How often a block is entered before it is compiled. */
+export const hotFrom = 400;
 
 /** What generated code imports, with types. */
 export const imports = {
@@ -139,6 +146,31 @@ export function writeInterpreter(
   c.i32Const(0).i32Load(at.TLB_NOW).localSet(tlb);
   const fault = c.block();
   const enter = c.loop();
+  const dispatch = c.block();
+  // A block that was compiled pays for itself.
+  c.localGet(block).i32Load(head.region).localTee(answer);
+  const compiled = c.if();
+  c.localGet(tlb).localGet(answer).i32Const(1).i32Sub().callIndirect(outlined, table);
+  c.localTee(answer).i32Const(answers.go).i32Eq();
+  const goes = c.if(undefined, "likely");
+  c.i32Const(0).i64Load(at.RIP).localSet(rip);
+  c.i32Const(NOWHERE).localSet(from).br(dispatch);
+  c.end(goes);
+  c.localGet(answer).i32Eqz().brIf(fault);
+  c.i32Const(0).i32Const(0).i32Store(LINK_FROM);
+  c.i32Const(reasons.system).i32Const(reasons.budget).localGet(answer).i32Const(answers.leave)
+    .i32Eq();
+  c.select().return();
+  c.end(compiled);
+  c.localGet(block).localGet(block).i32Load(head.entered).i32Const(1).i32Add().localTee(answer);
+  c.i32Store(head.entered);
+  c.localGet(answer).i32Const(hotFrom).i32Eq();
+  const hot = c.if(undefined, "unlikely");
+  c.i32Const(0);
+  c.i32Const(0).i64Load(at.REGISTERS + 8 * at.SLOT_CODE);
+  c.localGet(block).i64Load16U(head.offset).i64Add().i64Store(at.RIP);
+  c.i32Const(reasons.hot).return();
+  c.end(hot);
   // Instructions are paid for when their block is entered.
   c.i32Const(0).i32Load(at.BUDGET).localGet(block).i32Load(head.count).i32Sub().localTee(answer);
   c.i32Const(0).i32LtS();
@@ -150,11 +182,8 @@ export function writeInterpreter(
   c.i32Const(reasons.budget).return();
   c.end(poor);
   c.i32Const(0).localGet(answer).i32Store(at.BUDGET);
-  c.localGet(block).localGet(block).i32Load(head.entered).i32Const(1).i32Add();
-  c.i32Store(head.entered);
   c.localGet(block).i32Const(OP_SIZE).i32Add().localSet(pc);
 
-  const dispatch = c.block();
   const next = c.loop();
   const labels: Label[] = [];
   for (let n = 0; n < ARMS + shapes.length; n++) labels.unshift(c.block());
@@ -227,6 +256,30 @@ export function writeOutlined(pages: number, shapes: readonly Shape[]): Uint8Arr
     emitter.writeHandler(shape);
     emitter.close();
   }
+  return module.finish();
+}
+
+/**
+ * Writes a region as a function (translation buffer i32) → i32, exported as "0".
+ *
+ * @param pages Of the memory.
+ */
+export function writeRegion(
+  pages: number,
+  blocks: ReadonlyMap<number, RegionBlock>,
+  entry: number,
+  wide: boolean,
+): Uint8Array<ArrayBuffer> {
+  const { module, machinery } = engineModule(pages);
+  const { code, params: [tlb] } = module.func({ params: ["i32"], results: ["i32"], export: "0" });
+  const emitter = new RegionEmitter(code, machinery, tlb, wide);
+  new RegionStructure(blocks, entry).write(code, (block, way) => {
+    emitter.writeBlock(block, (offset) => {
+      const branch = way(offset);
+      return branch === undefined ? { offset } : { branch };
+    });
+  });
+  emitter.close();
   return module.finish();
 }
 

@@ -20,7 +20,7 @@ import {
 import { SLOT_CODE, SLOT_ZERO } from "../layout.ts";
 import type { Form } from "../opcodes/form.ts";
 import { widthOf } from "../operand.ts";
-import type { Shape } from "./writer.ts";
+import type { Shape } from "./machinery.ts";
 
 /** Bytes of a micro-operation, and of a block's head. */
 export const OP_SIZE = 32;
@@ -71,6 +71,8 @@ export const head = {
   entered: 16,
   /** i32: bytes of code. */
   length: 20,
+  /** i32: one more than the function that the block was compiled to; 0 for none. */
+  region: 24,
 } as const;
 
 /** Count of a block that may not be entered any more. */

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { FuncIndex, Label, Local } from "../../../wasm/types.ts";
+import type { Label, Local } from "../../../wasm/types.ts";
 import type { Code } from "../../../wasm/code.ts";
 import type { Instruction, Mode } from "../instruction.ts";
 import { PREFIX_REP, PREFIX_REPNE } from "../instruction.ts";
@@ -24,36 +24,16 @@ import {
   ZF,
 } from "../semantics/emitter.ts";
 import { FlagWriter } from "./flags.ts";
-import type { Runtime, Value } from "./values.ts";
+import {
+  INFO_SEGMENT_SHIFT,
+  INFO_WRITE,
+  type Machinery,
+  NoCodeError,
+  type Shape,
+} from "./machinery.ts";
+import type { Value } from "./values.ts";
 
-/**
- * What generated code calls of the machine. Addresses are f64, so that one
- * signature serves all modes; `pc` is the micro-operation's address, by which the
- * machine knows the instruction and how many were retired before it.
- */
-export interface Machinery extends Runtime {
-  /** (address f64, info i32, pc i32) → i32: where to read; 0: it faulted. */
-  readonly load: FuncIndex;
-  /** The same for a store; SCRATCH means that {@link finish} must follow. */
-  readonly store: FuncIndex;
-  /** The same for reading and storing. */
-  readonly update: FuncIndex;
-  /** (pc i32): finishes a store that went to SCRATCH. */
-  readonly finish: FuncIndex;
-  /** (offset i32, segment and info i32, pc i32) → i64: linear address, -1: it faulted. */
-  readonly segment: FuncIndex;
-  /** (vector i32, pc i32): raises an exception with error code 0 where it has one. */
-  readonly raise: FuncIndex;
-  /** (pc i32) → i32: EFLAGS as PUSHF stores them; -1: it faulted. */
-  readonly readFlags: FuncIndex;
-  /** (flags i32, mask i32, pc i32) → i32: loads flags as POPF does; 0: it faulted. */
-  readonly writeFlags: FuncIndex;
-}
-
-/** Info that goes with an access: its bytes, and through which segment it goes. */
-export const INFO_SEGMENT_SHIFT = 8;
-/** The access writes. */
-export const INFO_WRITE = 0x80;
+export { type Machinery, NoCodeError, type Shape };
 
 const vectorNumbers: Readonly<Record<Fault, number>> = {
   ...{ "#DE": 0, "#DB": 1, "#BP": 3, "#OF": 4, "#BR": 5, "#UD": 6, "#SS": 12, "#GP": 13 },
@@ -63,25 +43,6 @@ const vectorNumbers: Readonly<Record<Fault, number>> = {
 /** A value that is not worked out unless somebody wants it as such. */
 interface Relative extends Value {
   readonly relative: "next" | "distance" | "target";
-}
-
-/** What a code writer knows when an instruction is written. */
-export interface Shape {
-  /** An instruction of this shape. */
-  readonly i: Instruction;
-  /** Its row. */
-  readonly form: Form;
-  /** Width of the code. */
-  readonly mode: Mode;
-  /** Segments ES, CS, SS and DS start at 0 and end nowhere. */
-  readonly flat: boolean;
-  /** Width of the stack pointer. */
-  readonly stack: 16 | 32 | 64;
-}
-
-/** What an instruction does has no code here: it is left to the evaluator. */
-export class NoCodeError extends TypeError {
-  override name = "NoCodeError";
 }
 
 /** Elements of a string before the machine may look around. */
@@ -118,6 +79,10 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
   protected abstract readonly faulted: Label;
   /** Starts the instruction over, later: the machine may look around before. */
   protected abstract startOver(): void;
+  /** Before the machine is called, which looks at the budget and may cut it. */
+  protected beforeCall(): void {}
+  /** After that. */
+  protected afterCall(): void {}
 
   protected constructor(code: Code, protected readonly machinery: Machinery) {
     super(code, machinery);
@@ -485,12 +450,15 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
     host: Local,
   ): void {
     const { c } = this;
+    this.beforeCall();
     this.raw(linear);
     if (linear.width === 64) c.f64ConvertI64S();
     else c.f64ConvertI32U();
     c.i32Const(segment << INFO_SEGMENT_SHIFT | bytes);
     this.pushPc();
-    c.call(this.machinery[how]).localTee(host).i32Eqz().brIf(this.faulted);
+    c.call(this.machinery[how]).localSet(host);
+    this.afterCall();
+    c.localGet(host).i32Eqz().brIf(this.faulted);
   }
 
   #hostFor(how: "load" | "update", segment: number, address: Value, width: Width): Local {
@@ -537,8 +505,10 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
     const { c } = this;
     c.localGet(host).i32Const(at.SCRATCH).i32Eq();
     const label = c.if(undefined, "unlikely");
+    this.beforeCall();
     this.pushPc();
     c.call(this.machinery.finish);
+    this.afterCall();
     c.end(label);
   }
 

@@ -299,6 +299,8 @@ export interface Emitter<V> {
   /** Ends the instruction with #GP unless a linear address is a multiple of some bytes. */
   requireAligned(segment: number, address: V, bytes: number): void;
 
+  /** One of the sixteen conditions, where it can be told without looking at flags one by one. */
+  condition?(number: number): V | undefined;
   /** One of the flags. */
   flag(flag: number): V;
   /** Sets one of the flags. */
