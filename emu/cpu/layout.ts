@@ -8,6 +8,11 @@
  * @module
  */
 
+/** Two vectors that generated code hands to TypeScript, 16 bytes each. */
+export const VECTOR_OPERANDS = 0x40;
+/** The vector that it gets back. */
+export const VECTOR_RESULT = 0x60;
+
 /** General registers, 8 bytes each, RAX to R15. */
 export const REGISTERS = 0x100;
 /** Slot 16: always zero, for an address without base or index. */
@@ -38,6 +43,8 @@ export const MODE_KEY = 0x1e4;
 export const TLB_NOW = 0x1e8;
 /** Not zero: leave generated code at the next block boundary. */
 export const ATTENTION = 0x1ec;
+/** What CR0 and CR4 keep from being used: bit 0 SSE, bit 1 MMX. */
+export const VECTOR_BLOCKED = 0x1f0;
 /** Generations of code mappings, tag of the jump cache's entries, in steps of 256: lower half of the address space, upper half. */
 export const CODE_GENERATION = 0x1f8;
 /** Where a memory access of generated code went that was no plain RAM: how many bytes to store back. */

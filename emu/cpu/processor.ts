@@ -242,14 +242,10 @@ export class Processor {
   readonly gdtr = { base: 0, limit: 0xffff };
   /** The interrupt descriptor table. */
   readonly idtr = { base: 0, limit: 0xffff };
-  /** CR0. */
-  cr0 = 0x60000010;
   /** CR2, all 64 bits of it. */
   cr2 = 0n;
   /** CR3, all 64 bits of it. */
   cr3 = 0n;
-  /** CR4. */
-  cr4 = 0;
   /** EFER. */
   efer = 0;
   /** XCR0, low half. */
@@ -284,6 +280,8 @@ export class Processor {
    * mmu.ts. It is an interface here so that the state knows no page tables.
    */
   mmu!: Mmu;
+  #cr0 = 0x60000010;
+  #cr4 = 0;
 
   constructor({ memory, ram, devices, has, identity, random }: ProcessorOptions) {
     this.memory = memory;
@@ -301,6 +299,30 @@ export class Processor {
         ? new SegmentRegister(this.words, n)
         : { selector: 0, base: 0, limit: 0xffff, attributes: n === 6 ? 0x82 : 0x8b };
     this.segments = [one(0), one(1), one(2), one(3), one(4), one(5), one(6), one(7)];
+    this.cr4 = 0;
+  }
+
+  /** CR0. */
+  get cr0(): number {
+    return this.#cr0;
+  }
+  set cr0(value: number) {
+    this.#cr0 = value;
+    this.#block();
+  }
+  /** CR4. */
+  get cr4(): number {
+    return this.#cr4;
+  }
+  set cr4(value: number) {
+    this.#cr4 = value;
+    this.#block();
+  }
+  /** Notes for generated code what may not be used. */
+  #block(): void {
+    const mmx = (this.#cr0 & (cr0Bits.EM | cr0Bits.TS)) !== 0;
+    const sse = mmx || (this.#cr4 & cr4Bits.OSFXSR) === 0;
+    this.words[at.VECTOR_BLOCKED >> 2] = (sse ? 1 : 0) | (mmx ? 2 : 0);
   }
 
   /** RIP: unsigned of 32 bits, in 64-bit mode canonical. */
