@@ -130,7 +130,7 @@ export function evaluate(state: EvaluatedState, decoder: Decoder): Outcome {
 }
 
 /** The emitter that computes at once. */
-class Evaluator implements Emitter<Bits> {
+export class Evaluator implements Emitter<Bits> {
   readonly mode: Mode;
   readonly vector: VectorEvaluator;
   /** Where to go on, if not behind the instruction. */
