@@ -150,8 +150,8 @@ export interface Remainder {
   readonly value: Extended;
   /** C2: it is not done yet. */
   readonly isPartial: boolean;
-  /** The quotient's low three bits. */
-  readonly quotient: number;
+  /** The quotient's low three bits; undefined where there was nothing to divide. */
+  readonly quotient: number | undefined;
 }
 
 /**
@@ -167,10 +167,11 @@ export function remainder(
   nearest: boolean,
 ): Remainder {
   const whole = (value: Extended): Remainder => ({ value, isPartial: false, quotient: 0 });
+  const none = (value: Extended): Remainder => ({ value, isPartial: false, quotient: undefined });
   const nothing = refused(env, a, b);
-  if (nothing !== undefined) return whole(nothing);
+  if (nothing !== undefined) return none(nothing);
   const [first, second] = [kindOf(a), kindOf(b)];
-  if (first === kind.infinity || second === kind.zero) return whole(invalid(env));
+  if (first === kind.infinity || second === kind.zero) return none(invalid(env));
   noteDenormals(env, a, b);
   if (first === kind.zero) return whole(a);
   const [high, low] = [scaleOf(a), scaleOf(b)];

@@ -19,7 +19,6 @@ import {
   isNaNKind,
   kind,
   kindOf,
-  noteDenormals,
   raised,
   refused,
   round,
@@ -75,7 +74,6 @@ export function toFloat(env: Environment, value: Extended, format: Format): bigi
   }
   if (which === kind.zero) return pack(value.sign, 0, 0n);
   if (which === kind.infinity) return pack(value.sign, top, 0n);
-  noteDenormals(env, value);
   const result = round(env, format, value.sign, scaleOf(value), value.significand);
   if (result.infinite) return pack(value.sign, top, 0n);
   const isNormal = result.significand >> BigInt(shape.fraction) !== 0n;

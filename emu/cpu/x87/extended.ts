@@ -149,6 +149,9 @@ export function bitLength(value: bigint): number {
   return bits + (high > 0 ? 64 - Math.clz32(high) : 32 - Math.clz32(Number(value & 0xffff_ffffn)));
 }
 
+/** What exponents are shifted by where overflow or underflow is not masked. */
+const wrap = 24576;
+
 /** A format that results are rounded to. */
 export interface Format {
   /** Bits of the significand. */
@@ -165,9 +168,6 @@ export const formats = {
   double: { precision: 53, least: -1022, greatest: 1023 },
   extended: { precision: 64, least: -16382, greatest: 16383 },
 } as const;
-
-/** What exponents are shifted by where overflow or underflow is not masked. */
-const wrap = 24576;
 
 /** A number rounded: `significand` times two to `exponent`, less `precision - 1`. */
 export interface Rounded {
@@ -229,6 +229,8 @@ export function round(
     if ((env.masks & raised.UE) === 0) {
       env.flags |= raised.UE;
       top += wrap;
+      // Only scaling leads so far.
+      if (top < least) return beyond(env, false);
     } else {
       // Far below the format all is less than half of its last place.
       const more = Math.min(bits - precision + least - unrounded, bits + 2);
@@ -239,8 +241,10 @@ export function round(
     }
   } else if (top > greatest) {
     env.flags |= raised.OE;
-    if ((env.masks & raised.OE) === 0) top -= wrap;
-    else {
+    if ((env.masks & raised.OE) === 0) {
+      top -= wrap;
+      if (top > greatest) return beyond(env, true);
+    } else {
       env.flags |= raised.PE;
       const { rounding: mode } = env;
       env.up = mode === rounding.nearest || (mode !== rounding.chop) &&
@@ -252,6 +256,13 @@ export function round(
   env.up = result.up;
   if (result.inexact) env.flags |= raised.PE;
   return { exponent: top, significand: aligned(significand, precision, most), infinite: false };
+}
+
+/** What even a shifted exponent does not reach: infinity, or zero. */
+function beyond(env: Environment, infinite: boolean): Rounded {
+  env.flags |= raised.PE;
+  env.up = infinite;
+  return { exponent: 0, significand: 0n, infinite };
 }
 
 const aligned = (significand: bigint, precision: number, most: number): bigint =>

@@ -44,6 +44,7 @@ import {
   kind,
   kindOf,
   oneOf,
+  raised,
   rounding,
   zeroOf,
 } from "./extended.ts";
@@ -58,6 +59,7 @@ import {
   push,
   remember,
   rotate,
+  setC1,
   setConditions,
   setStackRegister,
   settle,
@@ -79,7 +81,7 @@ import {
   tangent,
 } from "./transcendental.ts";
 
-const { C0, C1, C2, C3 } = statusBits;
+const { SF, C0, C1, C2, C3 } = statusBits;
 
 /** Where memory operands are whole numbers, floating point or decimal. */
 type Family = "float" | "whole";
@@ -187,9 +189,15 @@ function comparison(
     else {
       order = compare(env, stackRegister(cpu, 0), other ?? stackRegister(cpu, with_), quiet);
     }
-    if (!settle(cpu, i, env)) return;
-    if (flags) cpu.eflags = cpu.eflags & ~0x8d5 | orderFlags[order];
-    else setConditions(cpu, orderConditions[order]);
+    // What compares to EFLAGS leaves C1, unless the stack is at fault.
+    const kept = flags && (env.flags & SF) === 0 ? statusOf(cpu) & C1 : 0;
+    const isDone = settle(cpu, i, env);
+    // Told in any case; what waits unmasked only keeps from popping.
+    if (flags) {
+      cpu.eflags = cpu.eflags & ~0x8d5 | orderFlags[order];
+      if (kept !== 0) setC1(cpu);
+    } else setConditions(cpu, orderConditions[order]);
+    if (!isDone) return;
     for (let n = 0; n < pops; n++) pop(cpu);
   };
 }
@@ -201,8 +209,10 @@ function pushing(find: (cpu: Processor, i: Instruction, env: Environment) => Ext
     const env = environmentOf(cpu);
     const found = find(cpu, i, env);
     remember(cpu);
-    const value = isEmpty(cpu, 7) ? found : overflow(env);
-    if (settle(cpu, i, env)) push(cpu, value);
+    // Of both faults of the stack the register that is missing counts.
+    const value = isEmpty(cpu, 7) || (env.flags & SF) !== 0 ? found : overflow(env);
+    // A denormal is loaded even where its exception is not masked.
+    if (settle(cpu, i, env, raised.IE)) push(cpu, value);
   };
 }
 
@@ -227,9 +237,9 @@ const load = pushing((cpu, i, env) => {
 
 /** A number loaded from 32 or 64 bits: a NaN is made quiet, a denormal told. */
 function loaded(env: Environment, value: Extended): Extended {
-  if (env.denormal) env.flags |= 2;
+  if (env.denormal) env.flags |= raised.DE;
   if (kindOf(value) !== kind.signalling) return value;
-  env.flags |= 1;
+  env.flags |= raised.IE;
   return { ...value, significand: value.significand | 1n << 62n };
 }
 
@@ -291,6 +301,12 @@ function store(pops: boolean): SystemSemantics {
     x87Available(cpu);
     const env = environmentOf(cpu);
     remember(cpu);
+    if (i.opcode === 0xd9 && isEmpty(cpu, 0)) {
+      // This one of FSTP's four opcodes, which no manual lists, finds no fault with that.
+      clearC1(cpu);
+      pop(cpu);
+      return;
+    }
     const value = isEmpty(cpu, 0) ? underflow(env) : stackRegister(cpu, 0);
     if (!settle(cpu, i, env)) return;
     setStackRegister(cpu, i.rm & 7, value);
@@ -336,7 +352,6 @@ function conditionalMove(holds: (flags: number) => boolean): SystemSemantics {
       if (settle(cpu, i, env)) setStackRegister(cpu, 0, value);
       return;
     }
-    clearC1(cpu);
     if (holds(cpu.eflags)) setStackRegister(cpu, 0, stackRegister(cpu, other));
   };
 }
@@ -347,20 +362,21 @@ function partialRemainder(nearest: boolean): SystemSemantics {
     x87Available(cpu);
     const env = environmentOf(cpu);
     remember(cpu);
+    setC2(cpu, false);
     if (isEmpty(cpu, 0) || isEmpty(cpu, 1)) {
       const value = underflow(env);
       if (settle(cpu, i, env)) setStackRegister(cpu, 0, value);
       return;
     }
     const found = remainder(env, stackRegister(cpu, 0), stackRegister(cpu, 1), nearest);
-    const { value, isPartial, quotient } = found;
-    env.up = (quotient & 1) !== 0;
+    const { value, quotient } = found;
+    env.up = ((quotient ?? 0) & 1) !== 0;
     if (!settle(cpu, i, env)) return;
-    setConditions(
-      cpu,
-      (isPartial ? C2 : 0) | ((quotient & 4) !== 0 ? C0 : 0) | ((quotient & 2) !== 0 ? C3 : 0),
-    );
     setStackRegister(cpu, 0, value);
+    // Without a quotient C0 and C3 stay.
+    if (quotient === undefined) return;
+    const bits = ((quotient & 4) !== 0 ? C0 : 0) | ((quotient & 2) !== 0 ? C3 : 0);
+    setConditions(cpu, bits | (found.isPartial ? C2 : 0));
   };
 }
 
@@ -405,8 +421,8 @@ function circular(
     const env = environmentOf(cpu);
     remember(cpu);
     const result = isEmpty(cpu, 0) ? underflow(env) : operation(env, stackRegister(cpu, 0));
-    if (!settle(cpu, i, env)) return;
     setC2(cpu, result === undefined);
+    if (!settle(cpu, i, env)) return;
     if (result !== undefined) setStackRegister(cpu, 0, result);
   };
 }
@@ -423,8 +439,8 @@ function circularPair(
     if (isEmpty(cpu, 0)) both = [underflow(env), underflow(env)];
     else if (!isEmpty(cpu, 7)) both = [overflow(env), overflow(env)];
     else both = operation(env, stackRegister(cpu, 0));
-    if (!settle(cpu, i, env)) return;
     setC2(cpu, both === undefined);
+    if (!settle(cpu, i, env)) return;
     if (both === undefined) return;
     setStackRegister(cpu, 0, both[0]);
     push(cpu, both[1]);
@@ -468,6 +484,7 @@ function freeing(pops: boolean): SystemSemantics {
     x87Available(cpu);
     remember(cpu);
     free(cpu, i.rm & 7);
+    clearC1(cpu);
     if (pops) pop(cpu);
   };
 }
@@ -489,8 +506,8 @@ const scaling: SystemSemantics = (cpu, i) => {
 const constants = ["fld1", "fldl2t", "fldl2e", "fldpi", "fldlg2", "fldln2", "fldz"];
 const nothing: SystemSemantics = (cpu) => x87Present(cpu);
 
-/** Floating point instructions by semantic name; control and state are in state.ts. */
-export const x87Semantics: Readonly<Record<string, SystemSemantics>> = {
+/** What each instruction does, whatever its operands. */
+export const plainSemantics: Readonly<Record<string, SystemSemantics>> = {
   fadd: binary(add),
   fsub: binary(subtract),
   fsubr: binary(subtractReversed),

@@ -219,7 +219,8 @@ export function settle(
   const blocked = (flags & ~env.masks & blocking) !== 0;
   let { up } = env;
   if (blocked) {
-    if ((flags & ~env.masks & before) !== 0) flags &= before | SF;
+    // What is not stored is not inexact, either.
+    flags &= (flags & ~env.masks & before) !== 0 ? before | SF : ~raised.PE;
     if ((flags & SF) === 0) up = false;
   }
   let status = (cpu.words[STATUS] as number) & ~C1 | flags;
@@ -235,6 +236,11 @@ export function settle(
 /** Sets C0, C2 and C3; C1 is as it is. */
 export function setConditions(cpu: Processor, bits: number): void {
   cpu.words[STATUS] = (cpu.words[STATUS] as number) & ~(C0 | C2 | C3) | bits;
+}
+
+/** Sets C1, and nothing else. */
+export function setC1(cpu: Processor): void {
+  cpu.words[STATUS] = (cpu.words[STATUS] as number) | C1;
 }
 
 /** Clears C1, and nothing else. */

@@ -13,7 +13,7 @@ import * as at from "../layout.ts";
 import type { Processor, SystemSemantics } from "../processor.ts";
 import { kind, kindOf } from "./extended.ts";
 import { extendedStateSemantics } from "./extended_state.ts";
-import { loadBits, onwards, operandAddress, probeStore, storeBits } from "./operands.ts";
+import { onwards, operandAddress, probeStore } from "./operands.ts";
 import {
   clearExceptions,
   controlOf,
@@ -115,7 +115,7 @@ function loadEnvironment(cpu: Processor, i: Instruction, address: number): Saved
       dp: (upper(dpHigh) | dp & 0xffff) >>> 0,
     };
   }
-  const opcode = width === 2 ? cpu.words[at.FPU_OPCODE >> 2] as number : high >>> 16 & 0x7ff;
+  const opcode = width === 2 ? 0 : high >>> 16 & 0x7ff;
   return { control, status, tags, ip, opcode, dp };
 }
 
@@ -195,15 +195,15 @@ export const stateSemantics: Readonly<Record<string, SystemSemantics>> = {
   },
   fldcw: (cpu, i) => {
     x87Available(cpu);
-    setControl(cpu, Number(loadBits(cpu, i, 2)));
+    setControl(cpu, cpu.mmu.load(operandAddress(cpu, i, 2, false), 2));
   },
   fnstcw: (cpu, i) => {
     x87Present(cpu);
-    storeBits(cpu, i, 2, BigInt(controlOf(cpu)));
+    cpu.mmu.store(operandAddress(cpu, i, 2, true), 2, controlOf(cpu));
   },
   fnstsw: (cpu, i) => {
     x87Present(cpu);
-    if (i.isMemory) storeBits(cpu, i, 2, BigInt(statusOf(cpu)));
+    if (i.isMemory) cpu.mmu.store(operandAddress(cpu, i, 2, true), 2, statusOf(cpu));
     else cpu.setAddress(0, statusOf(cpu), 16);
   },
   fnstenv,

@@ -229,6 +229,12 @@ function quotient(env: Environment, sign: number, y: Extended, x: Extended): Ext
   return roundExtended(env, sign, exponent - 1, isExact ? (found << 1n) - 1n : found << 1n | 1n);
 }
 
+/** What is out of an instruction's range, where the manual leaves the result open. */
+function unchanged(env: Environment, a: Extended): Extended {
+  env.flags |= raised.PE;
+  return a;
+}
+
 /** F2XM1: 2 to the power of a, less 1; for a from -1 to 1. */
 export function powerLessOne(env: Environment, a: Extended): Extended {
   const nothing = refused(env, a);
@@ -238,8 +244,7 @@ export function powerLessOne(env: Environment, a: Extended): Extended {
   if (which === kind.infinity) return a.sign === 1 ? oneOf(1) : a;
   noteDenormals(env, a);
   if (a.exponent >= bias) {
-    // Out of range, where the manual leaves the result open.
-    if (a.exponent > bias || a.significand !== integerBit) return a;
+    if (a.exponent > bias || a.significand !== integerBit) return unchanged(env, a);
     return a.sign === 1 ? { ...oneOf(1), exponent: bias - 1 } : a;
   }
   if (leading(a) < tiny) {
@@ -300,7 +305,10 @@ export function logarithm(env: Environment, x: Extended, y: Extended): Extended 
   let mantissa = x.significand << BigInt(places - bits + 1);
   if ((x.significand & x.significand - 1n) === 0n) {
     const product = BigInt(Math.abs(exponent)) * y.significand;
-    return roundExtended(env, negative, scaleOf(y), product);
+    // Exact, but the processor says otherwise.
+    const result = roundExtended(env, negative, scaleOf(y), product);
+    env.flags |= result.exponent === 0 ? raised.PE | raised.UE : raised.PE;
+    return result;
   }
   // From √½ to √2, nearly.
   if (mantissa > one + (one >> 2n) + (one >> 3n)) {
@@ -339,7 +347,7 @@ export function logarithmPlusOne(env: Environment, x: Extended, y: Extended): Ex
   }
   noteDenormals(env, x, y);
   if (ofX === kind.zero || ofY === kind.zero) return zeroOf(sign);
-  if (leading(x) >= 0 && x.sign === 1) return x;
+  if (leading(x) >= 0 && x.sign === 1) return unchanged(env, x);
   if (leading(x) < tiny) {
     const product = (x.significand * y.significand << point + 64n) / ln2;
     return inexactly(env, sign, scaleOf(x) + scaleOf(y) - 64, product);
