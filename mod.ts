@@ -1,6 +1,6 @@
 /**
  * Zeropage as a library: open Linux/x86 kernel images, read everything in them,
- * build and compare zero pages. Bytes in, plain records out; nothing here touches
+ * build and compare zero pages, and boot them. Bytes in, plain records out; nothing here touches
  * files, the terminal or the host, so all of it runs in a browser too.
  *
  * ```ts
@@ -21,6 +21,20 @@ export * from "./core/errors.ts";
 export * from "./core/inspection.ts";
 export * from "./core/kernel.ts";
 export * from "./core/boot_image.ts";
+export * from "./core/boot/guest.ts";
+export * from "./core/boot/prepare.ts";
+export * from "./core/boot/plan.ts";
+export * from "./core/boot/bootable.ts";
+export * from "./core/boot/apply.ts";
+export * from "./core/boot/state.ts";
+export * from "./core/boot/run.ts";
+export * from "./core/boot/outcome.ts";
+export * from "./core/boot/console.ts";
+export * from "./core/boot/symbols.ts";
+export * from "./core/boot/json.ts";
+export type { GuestMachine, GuestProcessor, MachineStop } from "./core/boot/machine.ts";
+export { type Profile, type ProfileName, profiles } from "./emu/board.ts";
+export type { GuestMemory } from "./emu/guest_memory.ts";
 export * from "./core/rules.ts";
 export * from "./core/evidence.ts";
 export * from "./core/file_map.ts";

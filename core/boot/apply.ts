@@ -4,27 +4,48 @@
  * @module
  */
 
-import type { Processor } from "../../emu/cpu/processor.ts";
 import type { GuestMemory } from "../../emu/guest_memory.ts";
 import type { BootPlan } from "./plan.ts";
 import { type EntryState, registerNumbers, type SegmentState } from "./state.ts";
 
+/** A segment register that can be set. */
+export type SegmentRegister = { -readonly [K in keyof SegmentState]: SegmentState[K] };
+
 /** What of a processor a boot sets. */
-export type BootProcessor = Pick<
-  Processor,
-  | "setAddress"
-  | "segments"
-  | "gdtr"
-  | "idtr"
-  | "cr0"
-  | "cr3"
-  | "cr4"
-  | "efer"
-  | "eflags"
-  | "rip"
-  | "cpl"
-  | "refresh"
->;
+export interface BootProcessor {
+  /** ES, CS, SS, DS, FS, GS, and system segments behind. */
+  readonly segments: readonly [
+    SegmentRegister,
+    SegmentRegister,
+    SegmentRegister,
+    SegmentRegister,
+    SegmentRegister,
+    SegmentRegister,
+    ...SegmentRegister[],
+  ];
+  /** The global descriptor table. */
+  readonly gdtr: { base: number; limit: number };
+  /** The interrupt descriptor table. */
+  readonly idtr: { base: number; limit: number };
+  /** CR0. */
+  cr0: number;
+  /** CR3. */
+  cr3: bigint;
+  /** CR4. */
+  cr4: number;
+  /** EFER. */
+  efer: number;
+  /** EFLAGS. */
+  eflags: number;
+  /** Where it executes; signed in 64-bit mode. */
+  rip: number;
+  /** Privilege level. */
+  cpl: number;
+  /** Sets a general register, of 64 bits here. */
+  setAddress(number: number, value: number, width: number): void;
+  /** Makes right what follows from control registers and segments. */
+  refresh(): void;
+}
 
 /** What of a machine a boot needs. */
 export interface BootTarget {
@@ -63,7 +84,7 @@ export function applyState(state: EntryState, cpu: BootProcessor): void {
 
 /** One by one, since a register of the processor may be a view of its memory. */
 function setSegment(
-  register: { -readonly [K in keyof SegmentState]: SegmentState[K] },
+  register: SegmentRegister,
   { selector, base, limit, attributes }: SegmentState,
 ): void {
   register.selector = selector;

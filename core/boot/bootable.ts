@@ -21,7 +21,7 @@ export interface Bootable {
 }
 
 /** How far to open an image. */
-export interface OpenOptions {
+export interface OpenImageOptions {
   /** Its name, for messages; default "image". */
   readonly path?: string;
   /** Whether the kernel inside is needed: for the direct entry, and for its symbols. */
@@ -48,7 +48,7 @@ function bitsOf({ header, elf }: Evidence): 32 | 64 | undefined {
  */
 export async function openBootable(
   bytes: Uint8Array,
-  options: OpenOptions = {},
+  options: OpenImageOptions = {},
 ): Promise<Bootable> {
   const { path = "image", unpack = false, progress } = options;
   const more = progress === undefined ? {} : { progress };

@@ -5,8 +5,6 @@
  * @module
  */
 
-import type { Processor } from "../../emu/cpu/processor.ts";
-import type { State } from "../../emu/state.ts";
 import type { BootProcessor, BootTarget } from "./apply.ts";
 
 /** Why a machine stopped running. */
@@ -27,9 +25,21 @@ export type MachineStop =
   | { readonly kind: "triple-fault" };
 
 /** What of a processor one looks at while it runs. */
-export type GuestProcessor =
-  & BootProcessor
-  & Pick<Processor, "mode" | "registers" | "cr2" | "isLong" | "mmu">;
+export interface GuestProcessor extends BootProcessor {
+  /** RAX to R15. */
+  readonly registers: BigUint64Array;
+  /** CR2. */
+  readonly cr2: bigint;
+  /** Width of the code. */
+  readonly mode: 16 | 32 | 64;
+  /** Whether it is in long mode. */
+  readonly isLong: boolean;
+  /** Memory through page tables. */
+  readonly mmu: {
+    /** Reads 1, 2 or 4 bytes; throws where they are not mapped. */
+    load(linear: number, bytes: 1 | 2 | 4, rights?: "current" | "supervisor"): number;
+  };
+}
 
 /** A machine that runs. */
 export interface GuestMachine extends BootTarget {
@@ -44,7 +54,7 @@ export interface GuestMachine extends BootTarget {
       /** Types; tells how many bytes were taken. */
       receive(bytes: Uint8Array): number;
       /** Its registers by name. */
-      readonly registers: State;
+      readonly registers: unknown;
     };
   };
   /** Instructions retired. */
