@@ -22,8 +22,6 @@ import type { FloatOperation } from "./semantics/emitter.ts";
 
 /** MXCSR after reset, and as programs start: all masked, to the nearest. */
 export const MXCSR_RESET = 0x1f80;
-/** Bits of MXCSR that can be set. */
-export const MXCSR_MASK = 0xffff;
 
 /** Flags that operands alone decide: invalid operation, denormal operand, division by zero. */
 const early = 7;
