@@ -350,6 +350,59 @@ export function divide(
   return rounded(sign, exponent, top | 0, lower | 0, rest);
 }
 
+/** The square root, digit by digit of 32 bits. */
+export function root(high: number, low: number, top: number): boolean {
+  const exponent = top & 0x7fff;
+  if ((high | low | exponent) === 0) return exactly(0, 0, top);
+  if (!isNormal(high, exponent) || (top & 0x8000) !== 0) return false;
+  // The radicand's four digits: the significand, twice as much for an odd power of two.
+  const isOdd = (exponent - bias & 1) !== 0;
+  const n0 = (isOdd ? high : high >>> 1) >>> 0;
+  const n1 = (isOdd ? low : high << 31 | low >>> 1) >>> 0;
+  const n2 = isOdd ? 0 : (low & 1) << 31 >>> 0;
+
+  let first = Math.min(Math.floor(Math.sqrt(n0 * two32 + n1)), 0xffff_ffff);
+  const square = Math.imul(first, first) >>> 0;
+  let rest = (n0 - highOf(first, first, square)) * two32 + n1 - square;
+  if (rest < 0) rest += 2 * first-- - 1;
+  else if (rest > 2 * first) rest -= 2 * first++ + 1;
+
+  let second = Math.min(Math.floor((rest * two32 + n2) / (2 * first)), 0xffff_ffff);
+  const l0 = Math.imul(second, second) >>> 0;
+  const l1 = Math.imul(first, second) >>> 0;
+  // What is left, of three digits; the top one is signed and small.
+  let d0 = -l0;
+  let d1 = n2 - highOf(second, second, l0) - 2 * l1;
+  let d2 = rest - 2 * highOf(first, second, l1);
+  const settle = () => {
+    let carry = Math.floor(d0 / two32);
+    d0 -= carry * two32;
+    d1 += carry;
+    carry = Math.floor(d1 / two32);
+    d1 -= carry * two32;
+    d2 += carry;
+  };
+  settle();
+  while (d2 < 0) {
+    second--;
+    d0 += 2 * second + 1;
+    d1 += 2 * first;
+    settle();
+  }
+  const twice = 2 * first + (second >= 0x8000_0000 ? 1 : 0);
+  while (d2 * two32 + d1 > twice || d2 * two32 + d1 === twice && d0 > 2 * second % two32) {
+    d0 -= 2 * second + 1;
+    d1 -= 2 * first;
+    second++;
+    settle();
+  }
+  // The rest against the root: beyond it, the root is nearer to the next.
+  const isZero = d0 === 0 && d1 === 0 && d2 === 0;
+  const isBeyond = d2 > 0 || d1 > first || d1 === first && d0 > second;
+  const half = bias + (exponent - bias >> 1);
+  return rounded(0, half, first | 0, second | 0, isZero ? 0 : isBeyond ? -1 : 1);
+}
+
 /** A number of 32 bits. */
 export function fromSingle(bits: number): boolean {
   const exponent = bits >>> 23 & 0xff;

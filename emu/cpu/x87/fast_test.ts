@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { add, type Binary, divide, multiply } from "./arithmetic.ts";
+import { add, type Binary, divide, multiply, root } from "./arithmetic.ts";
 import { fromFloat, fromWhole, toFloat, toWholeBits } from "./convert.ts";
 import { type Environment, type Extended, formats, integerBit } from "./extended.ts";
 import * as fast from "./fast.ts";
@@ -84,6 +84,28 @@ Deno.test("the fast sum, product and quotient of what they answer are those of t
   agrees("add", add, fast.add, 15000);
   agrees("multiply", multiply, fast.multiply, 15000);
   agrees("divide", divide, fast.divide, 14000);
+});
+
+Deno.test("the fast square root is that of the description; of squares, and of what is next to them, too", () => {
+  const squares = fc.tuple(fc.bigInt(1n << 31n, (1n << 32n) - 1n), fc.bigInt(-1n, 1n)).map((
+    [n, more],
+  ) => BigInt.asUintN(64, n * n + more) | (n * n >= integerBit ? 0n : integerBit)).map((bits) => ({
+    ...{ sign: 0, exponent: 0x3fff },
+    significand: bits | integerBit,
+  }));
+  let answered = 0;
+  fc.assert(
+    fc.property(fc.oneof(any, squares), fc.constantFrom(0, 1), (a, more) => {
+      const value = { ...a, exponent: Math.min(0x7fff, a.exponent + more) };
+      if (!fast.root(...words(value))) return;
+      answered++;
+      const env = environment();
+      assert.deepEqual(found(), root(env, value));
+      assert.deepEqual([env.flags, env.up], [fast.result.inexact ? 0x20 : 0, fast.result.up]);
+    }),
+    runs,
+  );
+  assert.ok(answered > 12000, `${answered}`);
 });
 
 Deno.test("sums that cancel agree, too", () => {

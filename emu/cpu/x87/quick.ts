@@ -149,6 +149,38 @@ export function quickBinary(
   };
 }
 
+/** FSQRT. */
+export const quickRoot: Quick = (cpu) => {
+  const { words } = cpu;
+  const top = words[TOP] as number;
+  if (!isReady(cpu) || !roundsPlainly(cpu) || !holds(cpu, top)) return false;
+  const where = REGISTERS + 4 * top;
+  const [low, high, end] = [words[where], words[where + 1], words[where + 2]] as [
+    ...[number, number, number],
+  ];
+  if (!fast.root(high, low, end)) return false;
+  setResult(cpu, top);
+  finishRounded(cpu);
+  return true;
+};
+
+/** FCMOVcc: moves if of the flags named one is set, or none. */
+export function quickMove(flags: number, isSet: boolean): Quick {
+  return (cpu, i) => {
+    const { words } = cpu;
+    const top = words[TOP] as number;
+    const from = top + i.rm & 7;
+    if (!isReady(cpu) || !holds(cpu, top) || !holds(cpu, from)) return false;
+    words[IP] = words[RIP] as number;
+    words[IP + 1] = words[RIP + 1] as number;
+    if (((cpu.eflags & flags) !== 0) !== isSet) return true;
+    for (let n = 0; n < 3; n++) {
+      words[REGISTERS + 4 * top + n] = words[REGISTERS + 4 * from + n] as number;
+    }
+    return true;
+  };
+}
+
 /** a - b. */
 export const subtract: Operation = (ah, al, ae, bh, bl, be) =>
   fast.add(ah, al, ae, bh, bl, be ^ 0x8000);
@@ -394,6 +426,15 @@ export const quickSemantics: Readonly<Record<string, Quick>> = {
   fistp: quickStoreWhole(true, false),
   fisttp: quickStoreWhole(true, true),
   fxch: quickExchange,
+  fsqrt: quickRoot,
+  fcmovb: quickMove(1, true),
+  fcmove: quickMove(0x40, true),
+  fcmovbe: quickMove(0x41, true),
+  fcmovu: quickMove(4, true),
+  fcmovnb: quickMove(1, false),
+  fcmovne: quickMove(0x40, false),
+  fcmovnbe: quickMove(0x41, false),
+  fcmovnu: quickMove(4, false),
   fchs: quickSign(0xffff, 0x8000),
   fabs: quickSign(0x7fff, 0),
 };
