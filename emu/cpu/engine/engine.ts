@@ -16,6 +16,7 @@ import type { Form } from "../opcodes/form.ts";
 import { eflag, Fault, type Processor, type SystemSemantics, vectors } from "../processor.ts";
 import { shapesOfArms } from "./arms.ts";
 import { CodeCache } from "./code_cache.ts";
+import { FloatCalls, requireVectors } from "./float_calls.ts";
 import { LINK_FROM, reasons, writeInterpreter, writeOutlined } from "./interpreter.ts";
 import { ARMS, arms, type Decoders, head, op, OP_SIZE, STALE } from "./microcode.ts";
 import { NoCodeError, type Shape } from "./machinery.ts";
@@ -206,6 +207,7 @@ export class Engine {
     // What a jump led to before is no longer where execution goes on.
     words[LINK_FROM >> 2] = 0;
     let isAlone = false;
+    let isPoor = false;
     for (;;) {
       const left = words[at.BUDGET >> 2] as number;
       if (left <= 0) return;
@@ -213,8 +215,13 @@ export class Engine {
       const count = words[(Math.abs(block) + head.count) >> 2] as number;
       this.#inCode = true;
       const part = isAlone ? 1 : left;
-      isAlone = false;
-      const reason = this.#run(count > part ? this.#part(Math.abs(block), part) : Math.abs(block));
+      const isRegion = words[(Math.abs(block) + head.region) >> 2] !== 0;
+      const reason = this.#run(
+        count > part || isPoor && isRegion
+          ? this.#part(Math.abs(block), Math.min(count, part))
+          : Math.abs(block),
+      );
+      isAlone = isPoor = false;
       this.#inCode = false;
       if (reason === reasons.fault) {
         words[at.BUDGET >> 2] = (words[at.BUDGET >> 2] as number) +
@@ -226,8 +233,10 @@ export class Engine {
         continue;
       }
       if (reason === reasons.system) return;
-      if (reason === reasons.budget) this.#unlink();
-      else if (reason === reasons.hot && this.compiles) this.regions.compile(this.#find());
+      if (reason === reasons.budget) {
+        this.#unlink();
+        isPoor = true;
+      } else if (reason === reasons.hot && this.compiles) this.regions.compile(this.#find());
     }
   }
 
@@ -417,7 +426,30 @@ export class Engine {
       },
       divide128: (high: bigint, low: bigint, divisor: bigint, signed: number): number =>
         this.#divide(high, low, divisor, signed !== 0),
+      ...this.#vectorCalls(),
       system: (pc: number): number => this.#system(pc),
+    };
+  }
+
+  /** What generated code calls of SSE and MMX. */
+  #vectorCalls(): WebAssembly.ModuleImports {
+    const calls = new FloatCalls(this.#cpu);
+    const orFault =
+      (call: (argument: number) => void) => (argument: number, pc: number): number => {
+        this.#pc = pc & ~1;
+        try {
+          call(argument);
+          return 1;
+        } catch (fault) {
+          return this.#raised(fault);
+        }
+      };
+    return {
+      requireVectors: orFault((needed) => requireVectors(this.#cpu, needed)),
+      float: orFault((code) => calls.float(code)),
+      estimate: (bits: number, ofRoot: number) => calls.estimate(bits, ofRoot),
+      compareStrings: (control: number, a: number, b: number) =>
+        calls.compareStrings(control, a, b),
     };
   }
 

@@ -50,6 +50,23 @@ export abstract class FlagWriter extends ValueWriter {
     this.c.i32Store(at.FLAG_AUX);
   }
 
+  /** Both words are about to be stored, whatever they were. */
+  protected replaceFlags(): void {}
+  /** Stores a result whose CF, OF and AF are clear; false: as any other. */
+  protected storeLogic(_result: Value): boolean {
+    return false;
+  }
+  /** Forgets what was noted of the last result: it is kept in another way. */
+  protected dropNotes(): void {
+    this.#result = this.#aux = undefined;
+    this.#notZero = false;
+    this.#single.clear();
+  }
+  /** Whether something is noted that is not stored yet. */
+  protected get hasNotes(): boolean {
+    return this.#result !== undefined || this.#aux !== undefined || this.#single.size > 0;
+  }
+
   /** The flag as it would be read now. */
   flag(flag: number): Value {
     const single = this.#single.get(flag);
@@ -149,7 +166,12 @@ export abstract class FlagWriter extends ValueWriter {
     else {
       const [carry, overflow, adjust] = [single.get(CF), single.get(OF), single.get(AF)];
       const result = this.#result;
-      if (carry !== undefined || overflow !== undefined || adjust !== undefined) {
+      const isLogic = result !== undefined && !this.#notZero &&
+        [carry, overflow, adjust].every((value) => value !== undefined && this.known(value) === 0);
+      const isKept = isLogic && this.storeLogic(result);
+      if (isKept) {
+        // It is kept in another way.
+      } else if (carry !== undefined || overflow !== undefined || adjust !== undefined) {
         const pushCarries = () => this.#pushCarries();
         if (result === undefined) {
           // The corrections stay as they are.
@@ -158,9 +180,13 @@ export abstract class FlagWriter extends ValueWriter {
             this.pushAux();
             this.c.i32Const(CORRECTIONS).i32And().i32Or();
           });
-        } else this.storeAux(pushCarries);
+        } else {
+          if ([carry, overflow, adjust].every((value) => value !== undefined)) this.replaceFlags();
+          this.storeAux(pushCarries);
+        }
       } else if (this.#aux !== undefined) {
         const aux = this.#aux;
+        if (result !== undefined) this.replaceFlags();
         this.storeAux(() => void this.raw(aux));
       } else {
         this.storeAux(() => {
@@ -168,7 +194,7 @@ export abstract class FlagWriter extends ValueWriter {
           this.c.i32Const(CARRIES | 8).i32And();
         });
       }
-      if (result !== undefined) {
+      if (result !== undefined && !isKept) {
         this.storeResult(() => {
           this.raw(result);
           if (this.#notZero) this.c.i64Const(0x100).i64Or();
@@ -206,6 +232,7 @@ export abstract class FlagWriter extends ValueWriter {
     this.raw(sign).i32Or();
     this.raw(parity).i32Eqz().i32Const(8).i32Shl().i32Or();
     const aux = this.keep(32);
+    this.replaceFlags();
     this.storeResult(() => {
       c.i64Const(0).i64Const(0x100);
       this.raw(zero).select();

@@ -74,6 +74,14 @@ export abstract class HandlerEmitter extends CodeEmitter {
     return at.REGISTERS;
   }
 
+  protected override pushVectorRegister(which: "rm" | "reg", isMmx: boolean): void {
+    const { c } = this;
+    this.pushPc().i32Load8U(op[which]);
+    // REX has no say in MMX registers.
+    if (isMmx && this.mode === 64) c.i32Const(0x38).i32And();
+    c.i32Const(1).i32Shl();
+  }
+
   protected override pushImmediate(which: 1 | 2, width: Width): void {
     const c = this.pushPc();
     const offset = which === 1 ? op.immediate : op.immediate2;

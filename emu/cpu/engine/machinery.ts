@@ -32,6 +32,16 @@ export interface Machinery extends Runtime {
   readonly readFlags: FuncIndex;
   /** (flags i32, mask i32, pc i32) → i32: loads flags as POPF does; 0: it faulted. */
   readonly writeFlags: FuncIndex;
+  /** Turns what regions keep of flags into the two words; see region_flags.ts. */
+  readonly makeFlags: FuncIndex;
+  /** (needs i32, pc i32) → i32: whether SSE and MMX may be used; 0: it faulted. */
+  readonly requireVectors: FuncIndex;
+  /** (what i32, pc i32) → i32: floating-point arithmetic; 0: it faulted. See float_calls.ts. */
+  readonly float: FuncIndex;
+  /** (number i32, of a root i32) → i32: an estimate. */
+  readonly estimate: FuncIndex;
+  /** (control i32, lengths i32, i32) → i32: a comparison of strings. */
+  readonly compareStrings: FuncIndex;
 }
 
 /** Info that goes with an access: its bytes, and through which segment it goes. */

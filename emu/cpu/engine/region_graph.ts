@@ -78,12 +78,16 @@ export class RegionStructure {
   /**
    * Writes everything.
    *
-   * @param write Writes a block; asked for where it goes on, `branch` writes the way
+   * @param write Writes a block, at which several ways may join; asked for where it goes on, `branch` writes the way
    *   or is undefined where that is outside.
    */
   write(
     code: Code,
-    write: (block: RegionBlock, way: (offset: number) => (() => void) | undefined) => void,
+    write: (
+      block: RegionBlock,
+      join: "loop" | "merge" | undefined,
+      way: (offset: number) => (() => void) | undefined,
+    ) => void,
   ): void {
     const targets = new Map<number, Label>();
     const tree = (place: number) => {
@@ -99,7 +103,12 @@ export class RegionStructure {
         targets.set(child, label);
         return [child, label] as const;
       });
-      write(block, (offset) => {
+      const join = loop !== undefined || place === 0
+        ? "loop"
+        : this.#isMerge[place] === true
+        ? "merge"
+        : undefined;
+      write(block, join, (offset) => {
         const to = this.#order.get(offset);
         if (to === undefined || this.#cut.has(place * 0x1000 + to)) return undefined;
         const label = targets.get(to);

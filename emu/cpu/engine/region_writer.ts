@@ -13,13 +13,13 @@ import type { Code } from "../../../wasm/code.ts";
 import type { Label, Local } from "../../../wasm/types.ts";
 import { NO_REGISTER, RIP } from "../instruction.ts";
 import * as at from "../layout.ts";
-import { CF, SF, STATUS, type Width, ZF } from "../semantics/emitter.ts";
+import type { Width } from "../semantics/emitter.ts";
 import { semanticsOf } from "../semantics/mod.ts";
 import { answers } from "./handlers.ts";
 import type { Machinery } from "./machinery.ts";
 import type { RegionBlock, RegionInstruction } from "./region_graph.ts";
 import type { Value } from "./values.ts";
-import { CodeEmitter } from "./writer.ts";
+import { RegionFlags } from "./region_flags.ts";
 
 /** Where a block goes on. */
 export type Successor =
@@ -28,27 +28,18 @@ export type Successor =
   /** Outside: at this offset of the page. */
   | { readonly offset: number };
 
-/** What a region's flags were last set by, as far as conditions are read off it faster. */
-interface Comparison {
-  readonly kind: "difference" | "result";
-  readonly width: Width;
-}
-
 /** Writes a region's instructions. */
-export class RegionEmitter extends CodeEmitter {
+export class RegionEmitter extends RegionFlags {
   protected override readonly faulted: Label;
   readonly #exit: Label;
   readonly #wide: boolean;
+  readonly #most: number;
   readonly #tlb: Local;
   readonly #registers: readonly Local[];
   readonly #base: Local;
   readonly #budget: Local;
   readonly #rip: Local;
   readonly #answer: Local;
-  readonly #result: Local;
-  readonly #aux: Local;
-  readonly #compared: Readonly<Record<"i32" | "i64", readonly [Local, Local]>>;
-  #comparison: Comparison | undefined;
   #written = 0;
   #at!: RegionInstruction;
 
@@ -57,9 +48,11 @@ export class RegionEmitter extends CodeEmitter {
    *
    * @param tlb The function's parameter.
    * @param wide Whether it is 64-bit code.
+   * @param most Instructions of all its blocks.
    */
-  constructor(code: Code, machinery: Machinery, tlb: Local, wide: boolean) {
+  constructor(code: Code, machinery: Machinery, tlb: Local, wide: boolean, most: number) {
     super(code, machinery);
+    this.#most = most;
     this.#wide = wide;
     this.#tlb = tlb;
     const count = wide ? 16 : 8;
@@ -68,12 +61,6 @@ export class RegionEmitter extends CodeEmitter {
     this.#budget = code.local("i32");
     this.#rip = code.local("i64");
     this.#answer = code.local("i32");
-    this.#result = code.local("i64");
-    this.#aux = code.local("i32");
-    this.#compared = {
-      i32: [code.local("i32"), code.local("i32")],
-      i64: wide ? [code.local("i64"), code.local("i64")] : [this.#result, this.#result],
-    };
     for (const [n, local] of this.#registers.entries()) {
       code.i32Const(0);
       if (wide) code.i64Load(at.REGISTERS + 8 * n);
@@ -82,8 +69,6 @@ export class RegionEmitter extends CodeEmitter {
     }
     code.i32Const(0).i64Load(at.REGISTERS + 8 * at.SLOT_CODE).localSet(this.#base);
     code.i32Const(0).i32Load(at.BUDGET).localSet(this.#budget);
-    code.i32Const(0).i64Load(at.FLAG_RESULT).localSet(this.#result);
-    code.i32Const(0).i32Load(at.FLAG_AUX).localSet(this.#aux);
     this.#exit = code.block();
     this.faulted = code.block();
   }
@@ -101,8 +86,7 @@ export class RegionEmitter extends CodeEmitter {
       if (!this.#wide) c.i64ExtendI32U();
       c.i64Store(at.REGISTERS + 8 * n);
     }
-    c.i32Const(0).localGet(this.#result).i64Store(at.FLAG_RESULT);
-    c.i32Const(0).localGet(this.#aux).i32Store(at.FLAG_AUX);
+    this.leaveFlags();
     c.i32Const(0).localGet(this.#budget).i32Store(at.BUDGET);
     c.i32Const(0).localGet(this.#rip).i64Store(at.RIP);
     c.localGet(this.#answer);
@@ -111,17 +95,20 @@ export class RegionEmitter extends CodeEmitter {
   /** Writes a block; its ways on are written by who knows the others. */
   writeBlock(
     block: RegionBlock,
+    join: "loop" | "merge" | undefined,
     successor: (offset: number) => Successor,
   ): void {
     const { c } = this;
-    this.#comparison = undefined;
-    // Paid for as a whole, like in the interpreter.
-    c.localGet(this.#budget).i32Const(block.count).i32Sub().localTee(this.#budget);
-    c.i32Const(0).i32LtS();
-    const poor = c.if(undefined, "unlikely");
-    this.#refund(block.count);
-    this.#leaveAt(block.offset, answers.budget);
-    c.end(poor);
+    if (join !== undefined) this.flagsKnown = undefined;
+    if (join === "loop") {
+      // What may be executed until the next look at the budget; the last few
+      // instructions of a slice are the interpreter's.
+      c.localGet(this.#budget).i32Const(this.#most).i32LtS();
+      const poor = c.if(undefined, "unlikely");
+      this.#leaveAt(block.offset, answers.budget);
+      c.end(poor);
+    }
+    c.localGet(this.#budget).i32Const(block.count).i32Sub().localSet(this.#budget);
     for (const instruction of block.instructions) {
       this.#at = instruction;
       const { i, form, mode } = instruction;
@@ -143,7 +130,9 @@ export class RegionEmitter extends CodeEmitter {
       if (conditional === undefined) return this.#goTo(successor(to));
       c.localGet(conditional);
       const taken = c.if();
+      const known = this.flagsKnown;
       this.#goTo(successor(to));
+      this.flagsKnown = known;
       c.end(taken);
       this.#goTo(successor(block.end));
     } else {
@@ -296,90 +285,9 @@ export class RegionEmitter extends CodeEmitter {
     c.localSet(local);
   }
 
-  // Flags
-
-  protected override pushResult(): void {
-    this.c.localGet(this.#result);
-  }
-  protected override pushAux(): void {
-    this.c.localGet(this.#aux);
-  }
-  protected override storeResult(push: () => void): void {
-    push();
-    this.c.localSet(this.#result);
-  }
-  protected override storeAux(push: () => void): void {
-    push();
-    this.c.localSet(this.#aux);
-  }
-
-  override when(condition: Value, then: () => void): void {
-    const before = this.#comparison;
-    super.when(condition, then);
-    // What was set in there is known of one way only.
-    if (this.#comparison !== before) this.#comparison = undefined;
-  }
-
-  override setFlag(flag: number, value: Value): void {
-    super.setFlag(flag, value);
-    const reads = this.#comparison?.kind === "result" ? ZF | SF : STATUS;
-    if ((flag & reads) !== 0) this.#comparison = undefined;
-  }
-
-  override flagsOfDifference(a: Value, b: Value, difference: Value, keep = 0): void {
-    super.flagsOfDifference(a, b, difference, keep);
-    if ((keep & CF) !== 0) return;
-    const [x, y] = this.#compared[a.width === 64 ? "i64" : "i32"];
-    this.signed(a).localSet(x);
-    this.signed(b).localSet(y);
-    this.#comparison = { kind: "difference", width: a.width };
-  }
-
-  override flagsOfResult(result: Value): void {
-    super.flagsOfResult(result);
-    const [x] = this.#compared[result.width === 64 ? "i64" : "i32"];
-    this.signed(result).localSet(x);
-    this.#comparison = { kind: "result", width: result.width };
-  }
-
-  /** A condition read off what was compared, where that is known. */
-  condition(number: number): Value | undefined {
-    const known = this.#comparison;
-    if (known === undefined) return undefined;
-    const { c } = this;
-    const wide = known.width === 64;
-    const [x, y] = this.#compared[wide ? "i64" : "i32"];
-    const which = number >> 1;
-    // Overflow and parity are the general way's.
-    if (which === 0 || which === 5) return undefined;
-    if (known.kind === "result") {
-      // The others need more than the result.
-      if (which !== 2 && which !== 4) return undefined;
-      c.localGet(x);
-      if (which === 2) {
-        if (wide) c.i64Eqz();
-        else c.i32Eqz();
-      } else if (wide) c.i64Const(0).i64LtS();
-      else c.i32Const(0).i32LtS();
-    } else {
-      if (which === 4) return undefined;
-      c.localGet(x).localGet(y);
-      if (which === 1) {
-        if (wide) c.i64LtU();
-        else c.i32LtU();
-      } else if (which === 2) {
-        if (wide) c.i64Eq();
-        else c.i32Eq();
-      } else if (which === 3) {
-        if (wide) c.i64LeU();
-        else c.i32LeU();
-      } else if (which === 6) {
-        if (wide) c.i64LtS();
-        else c.i32LtS();
-      } else if (wide) c.i64LeS();
-      else c.i32LeS();
-    }
-    const value = this.keep(1);
-    return (number & 1) === 0 ? value : this.not(value);
+  protected override immediate(which: 1 | 2, width: Width): Value {
+    const { i } = this;
+    if (which === 2) return this.constant(i.immediate2, width);
+    return this.constantHalves(i.immediate, i.immediateHigh, width);
   }
 }

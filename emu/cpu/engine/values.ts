@@ -107,6 +107,10 @@ export abstract class ValueWriter {
   raw(value: Value): Code {
     const { c } = this;
     if (value.local !== undefined) return c.localGet(value.local);
+    if (value.width === 128) {
+      const halves = Int32Array.of(value.low, value.high, 0, 0);
+      return c.v128Const(new Uint8Array(halves.buffer)) as Code;
+    }
     return value.width === 64
       ? c.i64ConstHalves(value.low, value.high) as Code
       : c.i32Const(value.low) as Code;
@@ -148,7 +152,15 @@ export abstract class ValueWriter {
     return c;
   }
 
+  /** The number that a value is known to be, if it has at most 32 bits. */
+  known(value: Value): number | undefined {
+    const isKnown = value.local === undefined && value.width <= 32 && !("relative" in value);
+    return isKnown ? value.low >>> 0 : undefined;
+  }
+
   add(a: Value, b: Value): Value {
+    const [x, y] = [this.#number(a), this.#number(b)];
+    if (x !== undefined && y !== undefined) return this.constant(x + y, a.width);
     this.raw(a);
     this.raw(b);
     if (a.width === 64) this.c.i64Add();
@@ -157,6 +169,10 @@ export abstract class ValueWriter {
   }
 
   sub(a: Value, b: Value): Value {
+    const [x, y] = [this.#number(a), this.#number(b)];
+    if (x !== undefined && y !== undefined && (x >= y || a.width <= 32)) {
+      return this.constant(x - y, a.width);
+    }
     this.raw(a);
     this.raw(b);
     if (a.width === 64) this.c.i64Sub();
@@ -288,6 +304,8 @@ export abstract class ValueWriter {
   }
 
   and(a: Value, b: Value): Value {
+    const [x, y] = [this.#number(a), this.#number(b)];
+    if (x !== undefined && y !== undefined) return this.constant((x & y) >>> 0, a.width);
     this.raw(a);
     this.raw(b);
     const most = Math.min(a.most, b.most);
@@ -314,6 +332,8 @@ export abstract class ValueWriter {
   }
 
   not(a: Value): Value {
+    const x = this.known(a);
+    if (x !== undefined && a.width === 1) return this.constant(1 - x, 1);
     this.raw(a);
     if (a.width === 1) this.c.i32Eqz();
     else if (a.width === 64) this.c.i64Const(-1).i64Xor();
@@ -404,6 +424,8 @@ export abstract class ValueWriter {
   }
 
   equal(a: Value, b: Value): Value {
+    const [x, y] = [this.#number(a), this.#number(b)];
+    if (x !== undefined && y !== undefined) return this.constant(x === y ? 1 : 0, 1);
     this.clean(a);
     if (b.local === undefined && b.low === 0 && b.high === 0) {
       if (a.width === 64) this.c.i64Eqz();
@@ -417,6 +439,8 @@ export abstract class ValueWriter {
   }
 
   below(a: Value, b: Value): Value {
+    const [x, y] = [this.#number(a), this.#number(b)];
+    if (x !== undefined && y !== undefined) return this.constant(x < y ? 1 : 0, 1);
     this.clean(a);
     this.clean(b);
     if (a.width === 64) this.c.i64LtU();
@@ -432,7 +456,16 @@ export abstract class ValueWriter {
     return this.keep(1);
   }
 
+  /** A number below 2^32 that a value of any width is known to be. */
+  #number(value: Value): number | undefined {
+    if (value.width !== 64) return this.known(value);
+    const isKnown = value.local === undefined && value.high === 0 && !("relative" in value);
+    return isKnown ? value.low >>> 0 : undefined;
+  }
+
   select(condition: Value, yes: Value, no: Value): Value {
+    const known = this.known(condition);
+    if (known !== undefined) return known === 1 ? yes : no;
     this.raw(yes);
     this.raw(no);
     this.raw(condition).select();
@@ -442,6 +475,11 @@ export abstract class ValueWriter {
   truncate(a: Value, width: Width): Value {
     if (a.width === width) return a;
     if (a.local === undefined) return this.constant(a.low, width);
+    if (a.width === 128) {
+      if (width === 64) this.raw(a).i64x2ExtractLane(0);
+      else this.raw(a).i32x4ExtractLane(0);
+      return this.keep(width, false);
+    }
     if (width === 1) {
       this.narrow(a).i32Const(1).i32And();
       return this.keep(1);
@@ -458,7 +496,14 @@ export abstract class ValueWriter {
     if (a.width === width) return a;
     if (a.local === undefined) {
       const low = a.low >>> 0;
-      return this.constant(low, width);
+      return width === 128 ? { ...a, width } : this.constant(low, width);
+    }
+    if (width === 128) {
+      this.c.v128Const(new Uint8Array(16));
+      this.clean(a);
+      if (a.width === 64) this.c.i64x2ReplaceLane(0);
+      else this.c.i32x4ReplaceLane(0);
+      return this.keep(128);
     }
     this.clean(a);
     if (width === 64) this.c.i64ExtendI32U();

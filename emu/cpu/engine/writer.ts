@@ -23,6 +23,7 @@ import {
   type Width,
   ZF,
 } from "../semantics/emitter.ts";
+import { mustBeAligned } from "../vector_operands.ts";
 import { FlagWriter } from "./flags.ts";
 import {
   INFO_SEGMENT_SHIFT,
@@ -32,8 +33,7 @@ import {
   type Shape,
 } from "./machinery.ts";
 import type { Value } from "./values.ts";
-
-export { type Machinery, NoCodeError, type Shape };
+import { VectorWriter } from "./vector_writer.ts";
 
 const vectorNumbers: Readonly<Record<Fault, number>> = {
   ...{ "#DE": 0, "#DB": 1, "#BP": 3, "#OF": 4, "#BR": 5, "#UD": 6, "#SS": 12, "#GP": 13 },
@@ -54,6 +54,7 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
   form!: Form;
   mode!: Mode;
   #shape!: Shape;
+  readonly #vector: VectorWriter;
   /** Where the instruction jumps, if it does: as i64, or known. */
   protected target: { value: Value; direct: boolean; conditional: Local | undefined } | undefined;
   /** Host addresses of operands that were read to be written. */
@@ -86,10 +87,22 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
 
   protected constructor(code: Code, protected readonly machinery: Machinery) {
     super(code, machinery);
+    this.#vector = new VectorWriter(this, machinery, (call) => {
+      this.pushPc();
+      this.beforeCall();
+      code.call(call);
+      this.afterCall();
+      code.i32Eqz().brIf(this.faulted);
+    });
+  }
+
+  /** Pushes how far the SSE or MMX register that an operand names is from the first one. */
+  protected pushVectorRegister(which: "rm" | "reg", isMmx: boolean): void {
+    this.c.i32Const(16 * (isMmx ? this.i[which] & 7 : this.i[which]));
   }
 
   get vector(): VectorEmitter<Value> {
-    throw new NoCodeError(`"${this.form.row.text}" works on vectors`);
+    return this.#vector;
   }
 
   /** What is to be written next. */
@@ -101,6 +114,7 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
     this.target = undefined;
     this.#updated.clear();
     this.releaseLocals();
+    this.#vector.require(shape.form);
   }
 
   protected divideErrorIf(): void {
@@ -124,6 +138,11 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
 
   when(condition: Value, then: () => void): void {
     const { c } = this;
+    const known = this.known(condition);
+    if (known !== undefined) {
+      if (known === 1) then();
+      return;
+    }
     this.flushFlags();
     if (this.form.row.ends === true && this.#depth === 0) {
       this.#jumped = this.variable("i32");
@@ -140,6 +159,7 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
 
   fault(fault: Fault, condition?: Value): void {
     if (condition === undefined) return this.#raise(fault);
+    if (this.known(condition) === 0) return;
     this.raw(condition);
     this.#raiseIf(fault);
   }
@@ -147,13 +167,13 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
   read(operand: number): Value {
     const o = this.#operandAt(operand);
     if (o.kind === "J") return this.#relative("distance");
-    return this.#isMemory(o) ? this.#loadAt(...this.#place(o, false)) : this.#readRegister(o);
+    return this.#isMemory(o) ? this.#loadAt(...this.#place(operand)) : this.#readRegister(o);
   }
 
   update(operand: number): Value {
     const o = this.#operandAt(operand);
     if (!this.#isMemory(o)) return this.#readRegister(o);
-    const [segment, address, width] = this.#place(o, true);
+    const [segment, address, width] = this.#place(operand);
     const host = this.#hostFor("update", segment, address, width);
     this.#updated.set(operand, host);
     return this.#loadHost(host, width);
@@ -164,7 +184,7 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
     if (!this.#isMemory(o)) return this.#writeRegister(o, value);
     const host = this.#updated.get(operand);
     if (host === undefined) {
-      const [segment, address] = this.#place(o, true);
+      const [segment, address] = this.#place(operand);
       return this.store(segment, address, value);
     }
     this.#storeHost(host, value);
@@ -199,6 +219,12 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
 
   setAh(value: Value): void {
     this.writeGeneral("ah", value);
+  }
+
+  /** An immediate as a value. */
+  protected immediate(which: 1 | 2, width: Width): Value {
+    this.pushImmediate(which, width);
+    return this.keep(width);
   }
 
   /** A general register: that of an operand, one by its number, or AH. */
@@ -343,11 +369,12 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
   }
 
   #isMemory({ kind }: Operand): boolean {
-    return kind === "O" || kind === "BBb" || this.i.isMemory && "EM".includes(kind);
+    return kind === "O" || kind === "BBb" || this.i.isMemory && "EMWQ".includes(kind);
   }
 
   /** Segment, offset and width of an operand in memory. */
-  #place({ kind, size, memory }: Operand, _writes: boolean): [number, Value, Width] {
+  #place(operand: number): [number, Value, Width] {
+    const { kind, size, memory } = this.#operandAt(operand);
     const { i, mode } = this;
     const wide = i.addressSize as Width;
     if (kind === "O") {
@@ -358,7 +385,9 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
       const at = this.add(this.register(3, wide), this.zeroExtend(this.register(0, 8), wide));
       return [i.segment, at, 8];
     }
-    return [i.segment, this.address(), widthOf(memory, i, mode) as Width];
+    const address = this.address();
+    if (mustBeAligned(this.form, operand)) this.requireAligned(i.segment, address, 16);
+    return [i.segment, address, widthOf(memory, i, mode) as Width];
   }
 
   /** The register that an operand names: which of the instruction's, or which number. */
@@ -370,9 +399,23 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
     return named < 0 ? undefined : named < 4 ? 0 : named === 4 ? 1 : 2;
   }
 
+  /** How the SSE or MMX register that an operand names is pushed, if it names one. */
+  #vectorRegister({ kind, text }: Operand): { isMmx: boolean; push: () => void } | undefined {
+    if (text === "XMM0") return { isMmx: false, push: () => this.c.i32Const(0) };
+    const isMmx = "PQN".includes(kind);
+    if (!isMmx && !"VWU".includes(kind)) return undefined;
+    const which = kind === "P" || kind === "V" ? "reg" : "rm";
+    return { isMmx, push: () => this.pushVectorRegister(which, isMmx) };
+  }
+
   #readRegister(operand: Operand): Value {
     const { kind, size, text } = operand;
     const width = widthOf(size, this.i, this.mode) as Width;
+    const vector = this.#vectorRegister(operand);
+    if (vector !== undefined) {
+      vector.push();
+      return vector.isMmx ? this.#vector.loadMmx(width) : this.#vector.loadXmm(width);
+    }
     const register = this.#registerOf(operand);
     if (register !== undefined) {
       return this.readGeneral(register, width);
@@ -380,8 +423,7 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
     if (kind === "I") {
       const wide = size === "bs" || size === "z" ? this.i.operandSize as Width : width;
       const second = text === "Ib" && this.i.opcode === 0xc8;
-      this.pushImmediate(second ? 2 : 1, wide);
-      return this.keep(wide);
+      return this.immediate(second ? 2 : 1, wide);
     }
     if (kind === "S") return this.selector(this.i.reg & 7);
     if (text === "1") return this.constant(1, 8);
@@ -391,6 +433,9 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
   }
 
   #writeRegister(operand: Operand, value: Value): void {
+    const vector = this.#vectorRegister(operand);
+    if (vector?.isMmx === true) return this.#vector.storeMmx(vector.push, value);
+    if (vector !== undefined) return this.#vector.storeXmm(vector.push, value);
     const register = this.#registerOf(operand);
     if (register === undefined) throw new TypeError(`operand ${operand.text} is not written`);
     this.writeGeneral(register, value);
