@@ -181,10 +181,27 @@ function near(random: Random, other: bigint): bigint {
   return sign | BigInt(moved) << 64n | significand;
 }
 
+/** π/2, with 127 bits behind the point. */
+const halfPi = 0xc90fdaa2_2168c234_c4c6628b_80dc1cd1n;
+
 /** An operand of a transcendental function: mostly where it is defined. */
 function argument(random: Random, name: string): bigint {
   if (random.below(6) === 0) return extended(random);
   const sign = BigInt(random.below(2)) << 79n;
+  const isCircular = ["fsin", "fcos", "fsincos", "fptan"].includes(name);
+  if (isCircular && random.below(4) === 0) {
+    // Near a multiple of π/2, where little is left.
+    const multiple = halfPi * (BigInt(random.next()) >> BigInt(random.below(32)) | 1n);
+    const bits = multiple.toString(2).length;
+    const significand = (multiple >> BigInt(bits - 64)) + BigInt(random.below(3) - 1);
+    return sign | BigInt(0x3fff + bits - 1 - 127) << 64n | integerBit | significand;
+  }
+  if (name === "fyl2x" && random.below(4) === 0) {
+    const little = random.big() >> BigInt(random.below(64));
+    return random.below(2) === 0
+      ? 0x3fffn << 64n | integerBit | little >> 1n
+      : 0x3ffen << 64n | integerBit | BigInt.asUintN(63, ~little);
+  }
   const least = name === "f2xm1" || name === "fyl2xp1" ? 1 : 0;
   const spread = random.below(3) === 0 ? 75 : 5;
   const exponent = least === 1

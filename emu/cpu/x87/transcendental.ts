@@ -34,15 +34,15 @@ import {
 } from "./extended.ts";
 
 /** Places behind the point. */
-const places = 192;
+const places = 160;
 const point = BigInt(places);
 const one = 1n << point;
 
 /** The unit's π: 66 bits, of which 64 are behind the point. */
 const pi66 = 0x3_243f6a88_85a308d3n;
 /** π and ln 2 with {@link places} behind the point, and a few beyond. */
-const pi = 0x3_243f6a88_85a308d3_13198a2e_03707344_a4093822_299f31d0n;
-const ln2 = 0xb17217f7_d1cf79ab_c9e3b398_03f2f6af_40f34326_7298b62dn;
+const pi = 0x3_243f6a88_85a308d3_13198a2e_03707344_a4093822n;
+const ln2 = 0xb17217f7_d1cf79ab_c9e3b398_03f2f6af_40f34326n;
 
 /** Product in fixed point. */
 const times = (a: bigint, b: bigint) => a * b >> point;
@@ -70,23 +70,23 @@ function nearly(env: Environment, value: Extended, less: boolean, sign = value.s
   return roundExtended(env, sign, scaleOf(value) - 130, magnitude);
 }
 
-/** Sine and cosine of a magnitude of at most π/4, by their series. */
-function series(angle: bigint): [sine: bigint, cosine: bigint] {
-  const square = times(angle, angle);
-  let [sine, cosine] = [0n, 0n];
-  let term = one;
-  for (let n = 1n; term !== 0n; n += 4n) {
-    cosine += term;
-    let odd = times(term, angle) / n;
-    sine += odd;
-    term = times(term, square) / (n * (n + 1n));
-    cosine -= term;
-    odd = times(term, angle) / (n + 2n);
-    sine -= odd;
-    term = times(term, square) / ((n + 2n) * (n + 3n));
+/** A series of terms of alternating sign, each the last times the square over n (n + 1). */
+function series(first: bigint, square: bigint, n: number): bigint {
+  let sum = first;
+  let term = first;
+  for (; term !== 0n; n += 4) {
+    term = times(term, square) / BigInt(n * (n + 1));
+    sum -= term;
+    term = times(term, square) / BigInt((n + 2) * (n + 3));
+    sum += term;
   }
-  return [sine, cosine];
+  return sum;
 }
+
+/** Sine of a magnitude of at most π/4. */
+const sineSeries = (angle: bigint) => series(angle, times(angle, angle), 2);
+/** Cosine of it. */
+const cosineSeries = (angle: bigint) => series(one, times(angle, angle), 1);
 
 /** An angle, reduced: how many quarters of a circle, and what is left of it. */
 interface Reduced {
@@ -109,8 +109,8 @@ function reduce(value: Extended): Reduced {
 /** Sine of so many quarters and the rest. */
 function sineOf(env: Environment, { quarter, rest }: Reduced): Extended {
   const magnitude = rest < 0n ? -rest : rest;
-  const [sine, cosine] = series(magnitude);
-  const value = (quarter & 1) === 1 ? cosine : rest < 0n ? -sine : sine;
+  let value = (quarter & 1) === 1 ? cosineSeries(magnitude) : sineSeries(magnitude);
+  if ((quarter & 1) === 0 && rest < 0n) value = -value;
   const negative = (value < 0n) !== ((quarter & 2) !== 0);
   return inexactly(env, negative ? 1 : 0, -places, value < 0n ? -value : value);
 }
@@ -153,7 +153,8 @@ export function tangent(env: Environment, a: Extended): Extended | undefined {
   if (answer !== undefined) return answer.done;
   if (leading(a) < tiny) return nearly(env, a, false);
   const { quarter, rest } = reduce(a);
-  const [s, c] = series(rest < 0n ? -rest : rest);
+  const magnitude = rest < 0n ? -rest : rest;
+  const [s, c] = [sineSeries(magnitude), cosineSeries(magnitude)];
   const isTurned = (quarter & 1) === 1;
   const value = isTurned ? (c << point) / s : (s << point) / c;
   return inexactly(env, (rest < 0n) !== isTurned ? 1 : 0, -places, value);
