@@ -11,6 +11,7 @@
 import { Board, type BoardOptions, type Profile, type ProfileName, type Signal } from "./board.ts";
 import { Engine } from "./cpu/engine/engine.ts";
 import { FLAGS_OTHER, RAM, REGISTERS, SCRATCH, SEGMENTS } from "./cpu/layout.ts";
+import { evaluateOnProcessor } from "./cpu/evaluate_processor.ts";
 import { PageTables } from "./cpu/mmu.ts";
 import { type Devices, eflag, Fault, Processor, vectors } from "./cpu/processor.ts";
 import { checkRow } from "./cpu/system/check.ts";
@@ -133,9 +134,7 @@ export class Machine {
     this.engine = new Engine({
       ...{ cpu, mmu: this.mmu },
       system: checkedSystem,
-      evaluate: () => {
-        throw new Fault(vectors.UD);
-      },
+      evaluate: evaluateOnProcessor,
       deliver: (fault) => deliverException(cpu, fault),
       isInterrupted: () => this.#isInterrupted(),
     });
