@@ -207,6 +207,7 @@ export class Engine {
     // What a jump led to before is no longer where execution goes on.
     words[LINK_FROM >> 2] = 0;
     let isAlone = false;
+    let isPoor = false;
     for (;;) {
       const left = words[at.BUDGET >> 2] as number;
       if (left <= 0) return;
@@ -214,8 +215,13 @@ export class Engine {
       const count = words[(Math.abs(block) + head.count) >> 2] as number;
       this.#inCode = true;
       const part = isAlone ? 1 : left;
-      isAlone = false;
-      const reason = this.#run(count > part ? this.#part(Math.abs(block), part) : Math.abs(block));
+      const isRegion = words[(Math.abs(block) + head.region) >> 2] !== 0;
+      const reason = this.#run(
+        count > part || isPoor && isRegion
+          ? this.#part(Math.abs(block), Math.min(count, part))
+          : Math.abs(block),
+      );
+      isAlone = isPoor = false;
       this.#inCode = false;
       if (reason === reasons.fault) {
         words[at.BUDGET >> 2] = (words[at.BUDGET >> 2] as number) +
@@ -227,8 +233,10 @@ export class Engine {
         continue;
       }
       if (reason === reasons.system) return;
-      if (reason === reasons.budget) this.#unlink();
-      else if (reason === reasons.hot && this.compiles) this.regions.compile(this.#find());
+      if (reason === reasons.budget) {
+        this.#unlink();
+        isPoor = true;
+      } else if (reason === reasons.hot && this.compiles) this.regions.compile(this.#find());
     }
   }
 

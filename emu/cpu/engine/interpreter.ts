@@ -16,6 +16,7 @@ import { answers, HandlerEmitter, OutlinedEmitter } from "./handlers.ts";
 import { ARMS, arms, head, op, OP_SIZE } from "./microcode.ts";
 import type { Machinery, Shape } from "./machinery.ts";
 import { type RegionBlock, RegionStructure } from "./region_graph.ts";
+import { makeFlagsType, writeMakeFlags } from "./region_flags.ts";
 import { RegionEmitter } from "./region_writer.ts";
 
 /** Why the interpreter came back. */
@@ -78,7 +79,9 @@ export function engineModule(
   ) as Record<keyof typeof others, FuncIndex>;
   const systemIndex = declare("system", system);
   module.memory({ import: ["machine", "memory"], min: pages, max: pages, shared: true });
-  const machinery: Machinery = { ...declared, ...highProducts(module) };
+  const made = module.func({ ...makeFlagsType, name: "makeFlags" });
+  writeMakeFlags(made.code, made.params);
+  const machinery: Machinery = { ...declared, ...highProducts(module), makeFlags: made.index };
   return { module, machinery, system: systemIndex };
 }
 
@@ -276,9 +279,11 @@ export function writeRegion(
 ): Uint8Array<ArrayBuffer> {
   const { module, machinery } = engineModule(pages);
   const { code, params: [tlb] } = module.func({ params: ["i32"], results: ["i32"], export: "0" });
-  const emitter = new RegionEmitter(code, machinery, tlb, wide);
-  new RegionStructure(blocks, entry).write(code, (block, way) => {
-    emitter.writeBlock(block, (offset) => {
+  let most = 0;
+  for (const { count } of blocks.values()) most += count;
+  const emitter = new RegionEmitter(code, machinery, tlb, wide, most);
+  new RegionStructure(blocks, entry).write(code, (block, join, way) => {
+    emitter.writeBlock(block, join, (offset) => {
       const branch = way(offset);
       return branch === undefined ? { offset } : { branch };
     });

@@ -152,7 +152,15 @@ export abstract class ValueWriter {
     return c;
   }
 
+  /** The number that a value is known to be, if it has at most 32 bits. */
+  known(value: Value): number | undefined {
+    const isKnown = value.local === undefined && value.width <= 32 && !("relative" in value);
+    return isKnown ? value.low >>> 0 : undefined;
+  }
+
   add(a: Value, b: Value): Value {
+    const [x, y] = [this.#number(a), this.#number(b)];
+    if (x !== undefined && y !== undefined) return this.constant(x + y, a.width);
     this.raw(a);
     this.raw(b);
     if (a.width === 64) this.c.i64Add();
@@ -161,6 +169,10 @@ export abstract class ValueWriter {
   }
 
   sub(a: Value, b: Value): Value {
+    const [x, y] = [this.#number(a), this.#number(b)];
+    if (x !== undefined && y !== undefined && (x >= y || a.width <= 32)) {
+      return this.constant(x - y, a.width);
+    }
     this.raw(a);
     this.raw(b);
     if (a.width === 64) this.c.i64Sub();
@@ -292,6 +304,8 @@ export abstract class ValueWriter {
   }
 
   and(a: Value, b: Value): Value {
+    const [x, y] = [this.#number(a), this.#number(b)];
+    if (x !== undefined && y !== undefined) return this.constant((x & y) >>> 0, a.width);
     this.raw(a);
     this.raw(b);
     const most = Math.min(a.most, b.most);
@@ -318,6 +332,8 @@ export abstract class ValueWriter {
   }
 
   not(a: Value): Value {
+    const x = this.known(a);
+    if (x !== undefined && a.width === 1) return this.constant(1 - x, 1);
     this.raw(a);
     if (a.width === 1) this.c.i32Eqz();
     else if (a.width === 64) this.c.i64Const(-1).i64Xor();
@@ -408,6 +424,8 @@ export abstract class ValueWriter {
   }
 
   equal(a: Value, b: Value): Value {
+    const [x, y] = [this.#number(a), this.#number(b)];
+    if (x !== undefined && y !== undefined) return this.constant(x === y ? 1 : 0, 1);
     this.clean(a);
     if (b.local === undefined && b.low === 0 && b.high === 0) {
       if (a.width === 64) this.c.i64Eqz();
@@ -421,6 +439,8 @@ export abstract class ValueWriter {
   }
 
   below(a: Value, b: Value): Value {
+    const [x, y] = [this.#number(a), this.#number(b)];
+    if (x !== undefined && y !== undefined) return this.constant(x < y ? 1 : 0, 1);
     this.clean(a);
     this.clean(b);
     if (a.width === 64) this.c.i64LtU();
@@ -436,7 +456,16 @@ export abstract class ValueWriter {
     return this.keep(1);
   }
 
+  /** A number below 2^32 that a value of any width is known to be. */
+  #number(value: Value): number | undefined {
+    if (value.width !== 64) return this.known(value);
+    const isKnown = value.local === undefined && value.high === 0 && !("relative" in value);
+    return isKnown ? value.low >>> 0 : undefined;
+  }
+
   select(condition: Value, yes: Value, no: Value): Value {
+    const known = this.known(condition);
+    if (known !== undefined) return known === 1 ? yes : no;
     this.raw(yes);
     this.raw(no);
     this.raw(condition).select();

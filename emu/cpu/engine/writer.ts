@@ -138,6 +138,11 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
 
   when(condition: Value, then: () => void): void {
     const { c } = this;
+    const known = this.known(condition);
+    if (known !== undefined) {
+      if (known === 1) then();
+      return;
+    }
     this.flushFlags();
     if (this.form.row.ends === true && this.#depth === 0) {
       this.#jumped = this.variable("i32");
@@ -154,6 +159,7 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
 
   fault(fault: Fault, condition?: Value): void {
     if (condition === undefined) return this.#raise(fault);
+    if (this.known(condition) === 0) return;
     this.raw(condition);
     this.#raiseIf(fault);
   }
@@ -213,6 +219,12 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
 
   setAh(value: Value): void {
     this.writeGeneral("ah", value);
+  }
+
+  /** An immediate as a value. */
+  protected immediate(which: 1 | 2, width: Width): Value {
+    this.pushImmediate(which, width);
+    return this.keep(width);
   }
 
   /** A general register: that of an operand, one by its number, or AH. */
@@ -411,8 +423,7 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
     if (kind === "I") {
       const wide = size === "bs" || size === "z" ? this.i.operandSize as Width : width;
       const second = text === "Ib" && this.i.opcode === 0xc8;
-      this.pushImmediate(second ? 2 : 1, wide);
-      return this.keep(wide);
+      return this.immediate(second ? 2 : 1, wide);
     }
     if (kind === "S") return this.selector(this.i.reg & 7);
     if (text === "1") return this.constant(1, 8);
