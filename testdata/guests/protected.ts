@@ -129,7 +129,8 @@ const flat = guest(
     a.label("not repaired").emit("ret");
     // The handler says where it stopped, counted from the place that led here.
     a.label("user halts").emit("hlt");
-    a.label("user reads").emit("mov", "eax", mem({ disp: 0x302000 }));
+    a.label("user reads").emit("mov", "eax", sel.userData).emit("mov", "ds", "ax");
+    a.emit("mov", "eax", mem({ disp: 0x302000 }));
     a.label("user cr3").emit("mov", "eax", "cr3");
     a.label("user calls").emit("int3");
     a.label("user int").emit("int", 0x20);
