@@ -172,7 +172,6 @@ export class Regions {
   #isCompiled(form: Form, i: Instruction, mode: 32 | 64): boolean {
     if (this.#supply.isSystem(form) || semanticsOf(form) === undefined) return false;
     if (left.has(semanticName(form))) return false;
-    if (form.operands.some(({ kind }) => "VWUPQN".includes(kind))) return false;
     // Jumps of 16 bits leave the page they are in.
     return !(form.row.ends === true && mode === 32 && i.operandSize === 16);
   }
