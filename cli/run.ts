@@ -9,7 +9,7 @@ import { mips, runJson } from "../core/boot/json.ts";
 import { isSuccess, type Outcome, showOutcome } from "../core/boot/outcome.ts";
 import { PlatformError } from "../core/boot/plan.ts";
 import { showPhase } from "../core/boot/phase.ts";
-import { prepareBoot, type Prepared } from "../core/boot/prepare.ts";
+import { prepareBoot, type Prepared, withSerialConsole } from "../core/boot/prepare.ts";
 import type { Run } from "../core/boot/run.ts";
 import { type LoaderName, loaderNames } from "../core/loaders/mod.ts";
 import { findPlatform, platforms } from "../core/platforms/mod.ts";
@@ -38,6 +38,8 @@ export interface Host {
 
 /** Milliseconds between two looks at signals and at the progress line. */
 const TURN = 50;
+/** Milliseconds of silence before that line appears. */
+const PATIENCE = 500;
 /** Instructions in a slice where somebody may be typing: a fraction of a second at any speed. */
 const SHORT_SLICE = 100_000;
 const LONG_SLICE = 1_000_000;
@@ -114,7 +116,7 @@ async function prepare(
         ...(options.cpu !== undefined && { cpu: options.cpu }),
         ...(options.memory !== undefined && { memory: options.memory }),
         ...(options.loader !== undefined && { loader: loaderOf(options.loader) }),
-        commandLine: commandLine(options.append),
+        ...(options.append !== undefined && { commandLine: withSerialConsole(options.append) }),
         ...(initrd && { initrd: initrd.bytes }),
         ...(options.set && {
           set: Object.fromEntries(options.set.map(({ field, value }) => [field, value])),
@@ -135,11 +137,6 @@ function loaderOf(name: string): LoaderName {
   const known = loaderNames.find((loader) => loader === name);
   if (known === undefined) throw unknownName("loader", name, loaderNames);
   return known;
-}
-
-/** The user's command line; the serial console is added where no console is named. */
-export function commandLine(append = ""): string {
-  return /(^|\s)console=/.test(append) ? append : `console=ttyS0 ${append}`.trim();
 }
 
 function machineOptions(options: RunOptions): BootOptions {
@@ -216,6 +213,7 @@ async function drivenBy(
   const pace = new Pace(() => host.now());
   const escape = new Escape();
   const slice = isPaced ? SHORT_SLICE : LONG_SLICE;
+  run.mayType = () => !keyboard.isOver;
   const started = host.now();
   let turn = started;
   for (;;) {
@@ -233,12 +231,13 @@ async function drivenBy(
       }
     }
     const ahead = isPaced ? pace.ahead(machine.now) : 0;
-    if (ahead > 0) keyboard.wait(ahead);
+    if (ahead > 0 || run.isWaiting) keyboard.wait(ahead || TURN);
     const now = host.now();
     if (now - turn < TURN) continue;
     turn = now;
-    if (guest.console.bytes === 0 && now - started >= 500) {
-      const million = Math.round(machine.instructions / 1e6);
+    if (guest.console.bytes === 0 && now - started >= PATIENCE) {
+      // By hundreds, since a figure that changes twenty times a second cannot be read.
+      const million = Math.floor(machine.instructions / 1e8) * 100;
       terminal.status(`${showPhase(plan, machine)} … ${million} million instructions`);
     }
     await host.breathe();

@@ -3,7 +3,7 @@ import { fieldOf } from "../core/json.ts";
 import { bzImage } from "../testdata/bzimage_builder.ts";
 import { type Act, type FakeMachine, fakeMachine } from "../testdata/fake_machine.ts";
 import type { RunOptions } from "./program.ts";
-import { commandLine, type Host, run } from "./run.ts";
+import { type Host, run } from "./run.ts";
 import type { Keyboard } from "./run/keyboard.ts";
 import { CommandError } from "./ui/errors.ts";
 import { MemoryTerminal } from "./ui/terminal.ts";
@@ -29,6 +29,9 @@ async function session(script: readonly Act[], wishes: Session = {}) {
   let typing = new TextEncoder().encode(keys);
   const keyboard: Keyboard = {
     isTerminal,
+    get isOver() {
+      return typing.length === 0 && !isTerminal;
+    },
     read() {
       const typed = typing;
       typing = new Uint8Array();
@@ -182,6 +185,7 @@ Deno.test("the terminal is given back when a device throws", async () => {
   const host: Host = {
     keyboard: () => ({
       isTerminal: true,
+      isOver: false,
       read: () => new Uint8Array(),
       wait: () => {},
       close: () => void (isClosed = true),
@@ -212,13 +216,6 @@ Deno.test("the console may go to a file, and the keyboard is then nobody's", asy
   assert.deepEqual([out, typed], ["", ""]);
   assert.equal(await Deno.readTextFile(path), "Linux\n");
   await Deno.remove(path);
-});
-
-Deno.test("the serial console is added unless a console is named", () => {
-  assert.equal(commandLine(), "console=ttyS0");
-  assert.equal(commandLine("quiet nokaslr"), "console=ttyS0 quiet nokaslr");
-  assert.equal(commandLine("quiet console=tty0"), "quiet console=tty0");
-  assert.equal(commandLine("netconsole=x"), "console=ttyS0 netconsole=x");
 });
 
 Deno.test("what cannot be booted is refused before there is a machine", async () => {

@@ -32,6 +32,8 @@ export interface FakeOptions {
   readonly serial?: (bytes: Uint8Array) => void;
   /** Bytes of memory; default 32 MiB. */
   readonly memory?: number;
+  /** How many bytes it takes at a time of what is typed; default all. */
+  readonly line?: number;
 }
 
 /** A fake with what it was told. */
@@ -59,7 +61,7 @@ export function idleProcessor(): Processor {
 
 /** A machine that does what the script says, and then nothing for ever. */
 export function fakeMachine(script: readonly Act[], options: FakeOptions = {}): FakeMachine {
-  const { serial = () => {}, memory = 32 << 20 } = options;
+  const { serial = () => {}, memory = 32 << 20, line = Infinity } = options;
   const acts = [...script];
   const said: string[] = [];
   let instructions = 0;
@@ -69,6 +71,7 @@ export function fakeMachine(script: readonly Act[], options: FakeOptions = {}): 
   let asked = false;
   const pages = memory / 65536;
   const ram = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  let taken = 0;
   const flush = () => {
     if (said.length === 0) return;
     serial(new TextEncoder().encode(said.splice(0).join("")));
@@ -81,8 +84,10 @@ export function fakeMachine(script: readonly Act[], options: FakeOptions = {}): 
       uart: {
         registers: { ier: 5 },
         receive(bytes: Uint8Array): number {
-          typed += new TextDecoder().decode(bytes);
-          return bytes.length;
+          const part = bytes.subarray(0, line - taken);
+          taken += part.length;
+          typed += new TextDecoder().decode(part);
+          return part.length;
         },
       },
     },
@@ -98,6 +103,7 @@ export function fakeMachine(script: readonly Act[], options: FakeOptions = {}): 
     run(limits): MachineStop {
       const end = instructions + (limits.instructions ?? Infinity);
       asked = false;
+      taken = 0;
       const retire = (count: number) => {
         instructions += count;
         now += count;

@@ -13,6 +13,8 @@ import { Ring, ringBuffer } from "./ring.ts";
 export interface Keyboard {
   /** Whether somebody sits there: ^A is an escape then, and time is paced. */
   readonly isTerminal: boolean;
+  /** Whether nothing more will come. */
+  readonly isOver: boolean;
   /** Takes what was typed, at most so many bytes. */
   read(most?: number): Uint8Array;
   /** Sleeps until something is typed, at most so many milliseconds. */
@@ -24,6 +26,7 @@ export interface Keyboard {
 /** Nobody types. */
 export const noKeyboard: Keyboard = {
   isTerminal: false,
+  isOver: true,
   read: () => new Uint8Array(),
   wait(ms: number): void {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
@@ -56,6 +59,9 @@ export function openKeyboard(): Keyboard {
   }
   return {
     isTerminal,
+    get isOver() {
+      return ring.isOver;
+    },
     read: (most) => ring.read(most),
     wait: (ms) => ring.wait(ms),
     close(): void {

@@ -1,9 +1,32 @@
 /**
  * A kernel that boots: the machine, its console, and what one may ask of them.
  *
+ * ```ts
+ * import { boot } from "@zeropage/zeropage";
+ *
+ * // About the smallest bzImage there can be: a header, and code that says "Hi".
+ * const image = new Uint8Array(0x420);
+ * image[0x1f1] = 1; // sectors of setup code
+ * image[0x1f4] = 2; // 16-byte units of protected-mode code
+ * image.set([0x55, 0xaa, 0xeb, 0x6a], 0x1fe);
+ * image.set(new TextEncoder().encode("HdrS\x0f\x02"), 0x202); // protocol 2.15
+ * image[0x211] = 1; // goes to 1 MiB,
+ * image[0x216] = image[0x25a] = 0x10; // is entered there and runs there
+ * image[0x238] = 255; // longest command line
+ * image.set([0xba, 0xfb, 0x03, 0, 0, 0xb0, 3, 0xee], 0x400); // out 0x3fb, 3: 8 bits a character
+ * image.set([0xb2, 0xf8, 0xb0, 0x48, 0xee, 0xb0, 0x69, 0xee], 0x408); // out 0x3f8, "H", "i"
+ * image.set([0x30, 0xc0, 0xe6, 0xf4], 0x410); // out 0xf4, 0: done
+ *
+ * const guest = await boot(image, { memory: 16 << 20 });
+ * const outcome = guest.run();
+ * console.log(guest.text, outcome); // Hi { kind: "exit", code: 1 }
+ * ```
+ *
+ * With a real kernel it is a conversation:
+ *
  * ```ts ignore
- * const guest = await boot(await readFile("vmlinuz"), { initrd });
- * guest.run({ until: /login: / });
+ * const guest = await boot(await Deno.readFile("vmlinuz"), { initrd });
+ * guest.run({ until: /login: $/ });
  * guest.type("root\n");
  * console.log(guest.run({ until: /# $/ }), guest.read());
  * ```

@@ -13,8 +13,8 @@ export type MachineStop =
   | { readonly kind: "limit" }
   /** Somebody asked it to. */
   | { readonly kind: "stopped" }
-  /** It waits, and nothing will ever wake it. */
-  | { readonly kind: "idle" }
+  /** It waits, and nothing inside will wake it; `forEver` if no input could either. */
+  | { readonly kind: "idle"; readonly forEver?: boolean }
   /** The guest switched it off. */
   | { readonly kind: "off" }
   /** The guest reset it. */

@@ -8,7 +8,7 @@ import { BootError } from "../errors.ts";
 import { buildZeroPage } from "../zero_page.ts";
 import { applyPlan } from "./apply.ts";
 import { type BootPlan, PlatformError } from "./plan.ts";
-import { prepareBoot, type PrepareOptions } from "./prepare.ts";
+import { prepareBoot, type PrepareOptions, withSerialConsole } from "./prepare.ts";
 
 const MIB = 2 ** 20;
 const small: Recipe = { header: { init_size: 0x40_0000 } };
@@ -286,4 +286,12 @@ Deno.test("platforms without a machine say what there is instead, and what would
 Deno.test("pc16 and pc64 name the entry with the platform", async () => {
   assert.equal((await plan(bzImage(small), { platform: "pc16" })).entry.kind, "16-bit");
   assert.equal((await plan(bzImage(small), { platform: "pc64" })).entry.kind, "64-bit");
+});
+
+Deno.test("the serial console is added unless a console is named", async () => {
+  assert.equal((await plan(bzImage(small))).commandLine, "console=ttyS0");
+  assert.equal((await plan(bzImage(small), { commandLine: "" })).commandLine, "");
+  assert.equal(withSerialConsole("quiet nokaslr"), "console=ttyS0 quiet nokaslr");
+  assert.equal(withSerialConsole("quiet console=tty0"), "quiet console=tty0");
+  assert.equal(withSerialConsole("netconsole=x"), "console=ttyS0 netconsole=x");
 });

@@ -32,7 +32,8 @@ export interface Prepared {
 
 /**
  * Opens an image and plans its boot. A unified kernel image brings its own
- * command line and initrd, where none are given.
+ * command line and initrd, where none are given; a command line that is not given
+ * names the serial console.
  *
  * ```ts ignore
  * const { plan } = await prepareBoot(bytes, { commandLine: "console=ttyS0" });
@@ -55,16 +56,22 @@ export async function prepareBoot(
     unpack: options.entry === "direct" || !isPc,
   });
   const initrd = options.initrd ?? part(image, ".initrd") ?? await initFor(image, options);
-  const commandLine = options.commandLine ?? text(part(image, ".cmdline"));
+  const commandLine = options.commandLine ??
+    withSerialConsole(text(part(image, ".cmdline")) ?? "");
   // Tables depend on what the board has and on nothing that runs.
   const board = new Board({ profile });
   const plan = await planBoot(image, {
     acpiTables: (base) => board.acpiTables(base),
     ...options,
     ...(initrd !== undefined && { initrd }),
-    ...(commandLine !== undefined && { commandLine }),
+    commandLine,
   });
   return { image, plan };
+}
+
+/** A command line, with the serial console added where no console is named. */
+export function withSerialConsole(commandLine: string): string {
+  return /(^|\s)console=/.test(commandLine) ? commandLine : `console=ttyS0 ${commandLine}`.trim();
 }
 
 /** Our own initramfs, for a Linux kernel that knows what one is. */

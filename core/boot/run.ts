@@ -39,8 +39,11 @@ export class Run {
   readonly #lastInstruction: number;
   readonly #lastTime: number;
   readonly #address: number | undefined;
+  /** Whether somebody may still type, so that a guest that waits for nothing else has not ended. */
+  mayType: (() => boolean) | undefined;
   /** Called before each slice. */
   beforeSlice: (() => void) | undefined;
+  #isWaiting = false;
   #panicked = Infinity;
   #outcome: Outcome | undefined;
 
@@ -59,6 +62,11 @@ export class Run {
     console.onEvent = () => machine.stop();
   }
 
+  /** Whether the guest waits for input and for nothing else. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
+  }
+
   /** How it ended, once it has. */
   get outcome(): Outcome | undefined {
     return this.#outcome;
@@ -73,6 +81,7 @@ export class Run {
     if (this.#outcome !== undefined) return this.#outcome;
     const machine = this.#machine;
     this.beforeSlice?.();
+    this.#isWaiting = false;
     const left = this.#lastInstruction - machine.instructions;
     // The last run may have left behind what this one waits for.
     const stop = left > 0 && this.#console.match === undefined
@@ -132,6 +141,10 @@ export class Run {
       case "triple-fault":
         return { kind: "triple-fault" };
       case "idle":
+        if (stop.forEver === false && this.mayType?.() === true) {
+          this.#isWaiting = true;
+          return undefined;
+        }
         return { kind: "halted", clean: this.#saidGoodbye() };
       default:
     }

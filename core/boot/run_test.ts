@@ -74,6 +74,21 @@ Deno.test("a run that waits for a text stops where it came, not at the slice's e
   assert.equal(machine.instructions, 11);
 });
 
+Deno.test("a guest that waits for input alone has not ended while somebody may type", () => {
+  const console = new GuestConsole();
+  const idle = { stops: { kind: "idle", forEver: false } } as const;
+  const machine = fakeMachine([idle, { runs: 5 }, idle], {
+    serial: (bytes) => console.take(bytes),
+  });
+  const run = new Run(machine, console);
+  let somebody = true;
+  run.mayType = () => somebody;
+  assert.equal(run.slice(), undefined);
+  assert.ok(run.isWaiting);
+  somebody = false;
+  assert.deepEqual(run.slice(), { kind: "halted", clean: false });
+});
+
 Deno.test("a run that has ended does not run on", () => {
   const { run, machine, outcome } = play([{ stops: { kind: "off" } }, { runs: 10 }]);
   assert.equal(run.slice(), outcome);
