@@ -129,6 +129,53 @@ Deno.test("where WebAssembly computes, results and flags are the evaluator's", (
   assert.ok(direct > 4000 && called > 2500, `${direct} in WebAssembly, ${called} not`);
 });
 
+Deno.test("compiled code does with MMX and SSE what the interpreter does", () => {
+  const { cpu, engine, mmu, ram, faults, reset } = flatMachine(0x2002_0000);
+  cpu.cr4 |= cr4Bits.OSFXSR | cr4Bits.OSXMMEXCPT;
+  const wrong = new Map<string, string>();
+  const before = engine.regions.compiled;
+  let count = 0;
+  for (const mode of vectorModes) {
+    const code = codeAt[mode];
+    for (const one of vectorCases(mode, 2)) {
+      ram.fill(0xf4, code, code + 0x60);
+      // Then it jumps on the spot, until the budget is used up.
+      ram.set([...one.bytes, 0xeb, 0xfe], code);
+      mmu.written(code, 0x60);
+      const run = () => {
+        reset(mode);
+        cpu.registers.set(one.registers);
+        setVectors(cpu, one.vectors);
+        cpu.eflags = one.flags;
+        cpu.rip = code;
+        ram.set(one.data, dataAt);
+        engine.run(4);
+        return {
+          ...{ registers: cpu.registers.slice(), flags: cpu.eflags & 0xffff },
+          data: ram.slice(dataAt, dataAt + one.data.length),
+          ...{ vectors: vectorsOf(cpu), jumped: false, raised: faults.length > 0 },
+          rip: cpu.rip,
+        };
+      };
+      const interpreted = run();
+      const block = engine.cache.known(code, cpu.words[at.MODE_KEY >> 2] ?? 0);
+      assert.ok(block !== undefined);
+      engine.regions.compile(block);
+      const compiled = run();
+      count++;
+      const differences = vectorDifferences(compiled, compiled.vectors, interpreted);
+      if (compiled.raised !== interpreted.raised) differences.push("an exception");
+      if (compiled.rip !== interpreted.rip) differences.push("RIP");
+      if (differences.length > 0) {
+        wrong.set(one.name, `${one.bytes.toHex()} ${differences.join(", ")}`);
+      }
+    }
+  }
+  assert.deepEqual([...wrong], []);
+  assert.equal(engine.regions.compiled - before, count);
+  assert.ok(count > 1000, `${count} cases`);
+});
+
 /** Runs one instruction of 64-bit code at 0x1000; answers the exception. */
 function runner() {
   const machine = flatMachine(0x1_0000);
