@@ -153,6 +153,8 @@ const fxsave: SystemSemantics = (cpu, i) => {
   x87Present(cpu);
   const address = area(cpu, i, 512, 16, true);
   storeX87(cpu, i, address);
+  // A processor that has no SSE leaves what would be its part as it is.
+  if (!cpu.has("sse")) return;
   storeMxcsr(cpu, address);
   storeVectors(cpu, address);
 };
@@ -160,8 +162,10 @@ const fxsave: SystemSemantics = (cpu, i) => {
 const fxrstor: SystemSemantics = (cpu, i) => {
   x87Present(cpu);
   const address = area(cpu, i, 512, 16, false);
-  const mxcsr = mxcsrAt(cpu, onwards(cpu, address, 24));
+  const hasSse = cpu.has("sse");
+  const mxcsr = hasSse ? mxcsrAt(cpu, onwards(cpu, address, 24)) : 0;
   loadX87(cpu, i, address);
+  if (!hasSse) return;
   cpu.words[at.MXCSR >> 2] = mxcsr;
   loadVectors(cpu, address);
 };
@@ -284,6 +288,20 @@ function restoring(supervisor: boolean): SystemSemantics {
 function resetX87(cpu: Processor): void {
   initialize(cpu);
   cpu.bytes.fill(0, at.FPU_REGISTERS, at.FPU_REGISTERS + 128);
+}
+
+/**
+ * The state that the units have after power-up: the x87 unit's is not the one
+ * that FNINIT leaves, its registers hold zeros.
+ *
+ * Source: Intel SDM vol. 3A, table 10-1.
+ */
+export function powerUpExtendedState(cpu: Processor): void {
+  resetX87(cpu);
+  setControl(cpu, 0x40);
+  setTags(cpu, 0xff);
+  cpu.words[at.MXCSR >> 2] = 0x1f80;
+  cpu.bytes.fill(0, at.XMM, at.XMM + 256);
 }
 
 /** Saving of extended state, by semantic name. */

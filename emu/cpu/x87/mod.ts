@@ -21,6 +21,7 @@ import type { SystemSemantics } from "../processor.ts";
 import { plainSemantics } from "./instructions.ts";
 import { quickly, quickSemantics } from "./quick.ts";
 
+export { powerUpExtendedState } from "./extended_state.ts";
 export { stateSemantics } from "./state.ts";
 export { initialize as initializeX87, x87Available, x87Present } from "./registers.ts";
 
