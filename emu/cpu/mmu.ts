@@ -387,7 +387,7 @@ export class PageTables implements Mmu {
   #fetch(physical: number, to: number, count: number): void {
     const { bytes, ram, view, devices } = this.#cpu;
     if (physical + count <= ram) {
-      bytes.copyWithin(to, at.RAM + physical, at.RAM + physical + count);
+      for (let n = 0; n < count; n++) bytes[to + n] = bytes[at.RAM + physical + n] as number;
       return;
     }
     for (let n = 0; n < count;) {
@@ -404,8 +404,9 @@ export class PageTables implements Mmu {
   #put(from: number, physical: number, count: number): void {
     const { bytes, ram, view, devices } = this.#cpu;
     if (physical + count <= ram) {
-      bytes.copyWithin(at.RAM + physical, from, from + count);
-      this.written(physical, count);
+      // A loop is faster than a call for so few bytes; none of them is in another page.
+      for (let n = 0; n < count; n++) bytes[at.RAM + physical + n] = bytes[from + n] as number;
+      if (bytes[at.CODE_PAGES + (physical >>> 12)] !== 0) this.onCodeWrite?.(physical, count);
       return;
     }
     for (let n = 0; n < count;) {
