@@ -266,6 +266,12 @@ const runTable = {
         doc: "end after so many, as in 500M",
       },
       "--limit-time": { value: "time", parse: parseTime, doc: "end after this virtual time, 10s" },
+      "--trace": {
+        value: "what",
+        optional: true,
+        parse: oneOf("trace", ["branches", "instructions", "events"], "Traces"),
+        doc: "branches, instructions or events, on standard error",
+      },
       "--json": { doc: "one JSON document on the run" },
     },
     "General": {

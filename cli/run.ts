@@ -22,6 +22,7 @@ import { exit } from "./ui/exit.ts";
 import { about, type Input, type Reader, readInput } from "./ui/files.ts";
 import { progress } from "./ui/progress.ts";
 import { DenoTerminal, type Terminal } from "./ui/terminal.ts";
+import { printable } from "./ui/text.ts";
 import { checkField } from "./views/zero_page.ts";
 
 /** What of the host a run uses, so that tests can put something else in its place. */
@@ -71,6 +72,11 @@ export async function run(
     output: (bytes) => console.write(bytes),
     ...(host.machine && { machine: host.machine }),
   });
+  if (options.trace !== undefined) {
+    const { trace } = await import("../core/boot/trace.ts");
+    const kind = options.trace === true ? "branches" : options.trace;
+    await trace(guest, kind, (line) => terminal.err(`${line}\n`));
+  }
   const started = host.now();
   const outcome = await drive(terminal, guest, options, host);
   const wallMs = host.now() - started;
@@ -78,6 +84,12 @@ export async function run(
   if (options.json) {
     const facts = { path, outcome, until, wallMs };
     terminal.out(`${JSON.stringify(runJson(guest, facts), null, 2)}\n`);
+  }
+  const isFailure = !isSuccess(outcome, { until }) && outcome.kind !== "interrupted";
+  if (!terminal.quiet && isFailure && outcome.kind !== "exit") {
+    const { failureReport } = await import("../core/boot/report.ts");
+    const report = await failureReport(guest, outcome);
+    terminal.err(`\n${report.map((line) => `${printable(line)}\n`).join("")}`);
   }
   if (!terminal.quiet) {
     const ended = /\n$/.test(guest.text) || guest.text === "" ? "" : "\n";

@@ -33,6 +33,7 @@ export const offers: Readonly<Record<string, Offer>> = {
   size: { kind: "choice", from: ["64M", "128M", "256M", "512M", "1G", "2G", "4G"] },
   entry: { kind: "choice", from: ["auto", "real", "32", "64", "direct"] },
   cpu: { kind: "choice", from: ["486", "pentium", "686", "pentium3", "x86-64", "x86-64-v2"] },
+  what: { kind: "choice", from: ["branches", "instructions", "events"] },
   shell: { kind: "words", of: "shells" },
   file: { kind: "file" },
   pattern: { kind: "anything" },

@@ -34,11 +34,12 @@
  * @module
  */
 
-import { Fault } from "../../emu/cpu/processor.ts";
 import type { Bootable } from "./bootable.ts";
 import { applyPlan } from "./apply.ts";
 import { GuestConsole } from "./console.ts";
+import { EventLog, type GuestEvent } from "./events.ts";
 import type { GuestMachine } from "./machine.ts";
+import { peek } from "./peek.ts";
 import type { Outcome } from "./outcome.ts";
 import type { BootPlan } from "./plan.ts";
 import { prepareBoot, type PrepareOptions } from "./prepare.ts";
@@ -90,7 +91,10 @@ export class Guest {
   readonly machine: GuestMachine;
   /** What it said, line by line. */
   readonly console: GuestConsole;
+  /** Called around each instruction of a run; the machine goes step by step for it. */
+  onStep: { before(): void; after(): void } | undefined;
   readonly #output: Output;
+  readonly #events: EventLog;
   #symbols: Promise<KernelSymbols | undefined> | undefined;
   #typed: Uint8Array[] = [];
 
@@ -107,6 +111,7 @@ export class Guest {
     this.machine = machine;
     this.console = console;
     this.#output = output;
+    this.#events = new EventLog(machine);
   }
 
   /** What it has said so far; the last million characters of it. */
@@ -121,6 +126,11 @@ export class Guest {
   get isListening(): boolean {
     const { ier } = this.machine.board.uart.registers as { readonly ier?: number };
     return ((ier ?? 1) & 1) !== 0;
+  }
+
+  /** Its last exceptions, the last one last. */
+  get exceptions(): readonly GuestEvent[] {
+    return this.#events.last;
   }
 
   /** What it has said since the last time. */
@@ -139,6 +149,7 @@ export class Guest {
   start(limits: RunLimits = {}): Run {
     const run = new Run(this.machine, this.console, limits);
     run.beforeSlice = () => this.#feed();
+    run.onStep = this.onStep;
     return run;
   }
 
@@ -208,16 +219,7 @@ export class Guest {
    * @returns Undefined where not all of it is mapped.
    */
   linearMemory(address: number, length: number): Uint8Array | undefined {
-    const bytes = new Uint8Array(length);
-    try {
-      for (let i = 0; i < length; i++) {
-        bytes[i] = this.machine.cpu.mmu.load(address + i, 1, "supervisor");
-      }
-    } catch (error) {
-      if (error instanceof Fault) return undefined;
-      throw error;
-    }
-    return bytes;
+    return peek(this.machine, address, length);
   }
 
   /** Hands typing to the serial port, as far as it takes it. */

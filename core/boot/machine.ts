@@ -24,6 +24,17 @@ export type MachineStop =
   /** A fault while a double fault was delivered. */
   | { readonly kind: "triple-fault" };
 
+/** Who sees events on their way to the guest's handlers. */
+export interface GuestHost {
+  /** An event is about to be delivered; true: it has been dealt with. */
+  deliver?(
+    vector: number,
+    kind: "fault" | "trap" | "interrupt" | "software" | "nmi",
+    errorCode: number | undefined,
+    address: number | undefined,
+  ): boolean;
+}
+
 /** What of a processor one looks at while it runs. */
 export interface GuestProcessor extends BootProcessor {
   /** RAX to R15. */
@@ -34,6 +45,8 @@ export interface GuestProcessor extends BootProcessor {
   readonly mode: 16 | 32 | 64;
   /** Whether it is in long mode. */
   readonly isLong: boolean;
+  /** Whoever stands between guest and processor. */
+  host: GuestHost | undefined;
   /** Memory through page tables. */
   readonly mmu: {
     /** Reads 1, 2 or 4 bytes; throws where they are not mapped. */

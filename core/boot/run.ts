@@ -41,6 +41,8 @@ export class Run {
   readonly #address: number | undefined;
   /** Whether somebody may still type, so that a guest that waits for nothing else has not ended. */
   mayType: (() => boolean) | undefined;
+  /** Called around each instruction; the machine goes step by step for it. */
+  onStep: { before(): void; after(): void } | undefined;
   /** Called before each slice. */
   beforeSlice: (() => void) | undefined;
   #isWaiting = false;
@@ -106,11 +108,14 @@ export class Run {
 
   #go(instructions: number): MachineStop {
     const machine = this.#machine;
+    const { onStep } = this;
     const address = this.#address;
-    if (address === undefined) return machine.run({ instructions });
+    if (address === undefined && onStep === undefined) return machine.run({ instructions });
     const { cpu } = machine;
     for (let i = 0; i < instructions; i++) {
+      onStep?.before();
       const stop = machine.step();
+      onStep?.after();
       if (stop.kind !== "limit" || cpu.rip === address) return stop;
     }
     return { kind: "limit" };
