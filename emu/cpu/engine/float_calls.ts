@@ -27,6 +27,7 @@ import {
   single,
 } from "../softfloat.ts";
 import { compareStrings } from "../string_compare.ts";
+import { QuickFloats, quickOperations } from "./float_quick.ts";
 import { x87Available } from "../x87/registers.ts";
 
 const operations = [
@@ -78,9 +79,11 @@ export function requireVectors(cpu: Processor, needed: number): void {
 /** Does floating-point operations on what lies in memory. */
 export class FloatCalls {
   readonly #cpu: Processor;
+  readonly #quick: QuickFloats;
 
   constructor(cpu: Processor) {
     this.#cpu = cpu;
+    this.#quick = new QuickFloats(cpu.memory);
   }
 
   /**
@@ -90,6 +93,14 @@ export class FloatCalls {
    * @throws {Fault} #XM, or #UD where the system does not know it.
    */
   float(code: number): void {
+    const wide = (code & 0x10) !== 0;
+    const lanes = (code & 0x20) === 0 ? 1 : wide ? 2 : 4;
+    if ((code & 15) < quickOperations && this.#quick.do(code & 15, wide ? 8 : 4, lanes)) return;
+    this.#exact(code);
+  }
+
+  /** The same, step by step and with big integers. */
+  #exact(code: number): void {
     const cpu = this.#cpu;
     const operation = operations[code & 15] as Operation;
     const shape = shapes[code >> 4 & 3] as FloatShape;
