@@ -100,7 +100,14 @@ export class Bios {
       guest.write(low, (0xa0000 - low) >> 10, 1);
     }
     const hasSerial = guest.in(0x3fd) !== 0xff;
-    if (hasSerial) guest.write(bda.serialPorts, 0x3f8, 2);
+    if (hasSerial) {
+      guest.write(bda.serialPorts, 0x3f8, 2);
+      // 9600 baud, eight bits, no parity, one stop bit.
+      guest.out(0x3fb, 0x83);
+      guest.out(0x3f8, 12);
+      guest.out(0x3f9, 0);
+      guest.out(0x3fb, 0x03);
+    }
     // A coprocessor, 80 columns in colour, serial lines from bit 9 on.
     guest.write(bda.equipment, 0x0022 | (hasSerial ? 0x0200 : 0), 2);
     const begin = bda.buffer - 0x400;
