@@ -14,9 +14,9 @@ import * as at from "../layout.ts";
 
 /** MXCSR's flag of inexact results. */
 const inexact = 0x20;
-/** Rounding, flush to zero, masks, denormals as zeros: what must be as usual. */
-const usual = 0x1f80;
-const matters = 0xffc0;
+/** What of MXCSR matters to normal numbers: rounding, and whether that flag is masked. */
+const matters = 0x7000;
+const usual = 0x1000;
 
 /** Where products and their parts are far from both ends of the exponent. */
 const large = 2 ** 400;
@@ -65,7 +65,7 @@ export class QuickFloats {
   }
 
   /**
-   * Does an operation, if it is one of normal numbers and MXCSR is as usual.
+   * Does an operation, if it is one of normal numbers, rounded to the nearest.
    *
    * @param operation Its code, below {@link quickOperations}.
    * @param bytes Of a number.

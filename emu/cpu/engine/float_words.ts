@@ -18,12 +18,14 @@ export type FloatWord =
 /** The least number that is no denormal. */
 export const leastNormal = { f32: 2 ** -126, f64: 2 ** -1022 } as const;
 
-/** MXCSR's flag of inexact results. */
-const inexact = 0x20;
-/** MXCSR with nothing but masks and that flag: to the nearest, denormals as they are. */
-const plain = 0x1f80 | inexact;
-/** The bits of MXCSR that matter: what is computed, what is raised; of the flags that one. */
-const matters = 0xffc0 | inexact;
+/**
+ * The bits of MXCSR that matter to normal numbers: rounding, and whether what is
+ * inexact is masked and was told. The other exceptions do not come of them, and
+ * no denormals.
+ */
+const matters = 0x7020;
+/** They say: to the nearest, and nothing need be told. */
+const plain = 0x1020;
 
 /** Writes words of one shape. */
 export class FloatWords {
