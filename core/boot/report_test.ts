@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { tiny, tinyGuest } from "../../testdata/tiny_guest.ts";
+import { boot, type Guest } from "./guest.ts";
+import { failureReport } from "./report.ts";
+import { trace, type TraceKind } from "./trace.ts";
+
+const start = (...code: readonly (readonly number[])[]): Promise<Guest> =>
+  boot(tinyGuest(...code), { memory: 16 << 20, builtinInit: false });
+
+async function report(...code: readonly (readonly number[])[]): Promise<string> {
+  const guest = await start(...code);
+  const outcome = guest.run({ instructions: 10_000 });
+  return (await failureReport(guest, outcome)).join("\n");
+}
+
+Deno.test("a triple fault's report has the chain that led there", async (t) => {
+  await t.assertSnapshot(await report(tiny.says("hello\n"), tiny.faults()));
+});
+
+Deno.test("a jump into nowhere shows where it came from and that there is nothing", async () => {
+  // mov eax, an address past memory; jmp eax
+  const text = await report([0xb8, 0, 0, 0, 0x7f, 0xff, 0xe0]);
+  assert.match(text, /rip {4}7f000000/);
+  assert.match(text, /0x7f000000/);
+});
+
+Deno.test("a silent hang shows where it goes round", async () => {
+  const text = await report(tiny.loops());
+  assert.match(text, /Last on the console:\n {2}nothing at all/);
+  assert.match(text, /0x100000 {2}eb fe {2}jmp 0x100000/);
+});
+
+Deno.test("a page fault's report walks the page tables to the address", async () => {
+  const text = await report(
+    [0xb8, 0x00, 0x00, 0x20, 0x00, 0x0f, 0x22, 0xd8], // mov eax, 0x200000; mov cr3, eax: all zero
+    [0xb8, 0x11, 0x00, 0x00, 0x80, 0x0f, 0x22, 0xc0], // mov eax, 0x80000011; mov cr0, eax
+  );
+  assert.match(text, /#PF error 0x\w+ address 0x100010/);
+  assert.match(text, /Page tables for 0x\w+:\n {2}PD {3}at 0x200000: 0x0\n {2}not there/);
+});
+
+async function traced(kind: TraceKind, ...code: readonly (readonly number[])[]) {
+  const guest = await start(...code);
+  const lines: string[] = [];
+  await trace(guest, kind, (line) => lines.push(line.trim()));
+  guest.run({ instructions: 100 });
+  return lines;
+}
+
+Deno.test("instructions are traced before each is carried out", async () => {
+  assert.deepEqual(await traced("instructions", tiny.exits(1)), [
+    "0 0x100000  mov al,0x1",
+    "1 0x100002  out 0xf4,al",
+  ]);
+});
+
+Deno.test("branches are traced where the next instruction is not the next one", async () => {
+  // mov ecx, 3; loop to itself; jmp over a byte; out 0xf4
+  const code = [0xb9, 3, 0, 0, 0, 0x90, 0xe2, 0xfd, 0xeb, 1, 0xf4, 0xe6, 0xf4];
+  assert.deepEqual(await traced("branches", code), [
+    "3 0x100006 → 0x100005",
+    "5 0x100006 → 0x100005",
+    "8 0x100008 → 0x10000b",
+  ]);
+});
+
+Deno.test("events are traced with what they are and where they came", async () => {
+  const lines = await traced("events", tiny.faults());
+  assert.deepEqual(lines.slice(0, 1), ["0 #UD at 0x100000"]);
+  assert.match(lines.at(-1) ?? "", /#DF error 0x0/);
+});
