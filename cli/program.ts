@@ -272,6 +272,7 @@ const runTable = {
         parse: oneOf("trace", ["branches", "instructions", "events"], "Traces"),
         doc: "branches, instructions or events, on standard error",
       },
+      "--timeline": { value: "file", doc: "where its time went: FILE.json, .svg or .html" },
       "--json": { doc: "one JSON document on the run" },
     },
     "General": {

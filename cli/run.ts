@@ -11,6 +11,8 @@ import { PlatformError } from "../core/boot/plan.ts";
 import { showPhase } from "../core/boot/phase.ts";
 import { prepareBoot, type Prepared, withSerialConsole } from "../core/boot/prepare.ts";
 import type { Run } from "../core/boot/run.ts";
+import type { Timeline } from "../core/boot/timeline.ts";
+import { releaseText } from "../core/evidence.ts";
 import { type LoaderName, loaderNames } from "../core/loaders/mod.ts";
 import { findPlatform, platforms } from "../core/platforms/mod.ts";
 import type { RunOptions } from "./program.ts";
@@ -19,7 +21,7 @@ import { type Keyboard, noKeyboard, openKeyboard } from "./run/keyboard.ts";
 import { Pace } from "./run/pace.ts";
 import { CommandError, InputError, unknownName, UsageError } from "./ui/errors.ts";
 import { exit } from "./ui/exit.ts";
-import { about, type Input, type Reader, readInput } from "./ui/files.ts";
+import { about, type Input, type Reader, readInput, writeOutput } from "./ui/files.ts";
 import { progress } from "./ui/progress.ts";
 import { DenoTerminal, type Terminal } from "./ui/terminal.ts";
 import { printable } from "./ui/text.ts";
@@ -77,10 +79,17 @@ export async function run(
     const kind = options.trace === true ? "branches" : options.trace;
     await trace(guest, kind, (line) => terminal.err(`${line}\n`));
   }
+  const timeline = await timelineOf(guest, options);
   const started = host.now();
   const outcome = await drive(terminal, guest, options, host);
   const wallMs = host.now() - started;
   const until = options.until !== undefined;
+  if (timeline !== undefined && options.timeline !== undefined) {
+    const release = releaseText(prepared.image.inspection);
+    const title = release === undefined ? path : `Linux ${release}`;
+    const subtitle = summary(guest, outcome, wallMs);
+    await writeTimeline(timeline, options.timeline, title, subtitle, terminal);
+  }
   if (options.json) {
     const facts = { path, outcome, until, wallMs };
     terminal.out(`${JSON.stringify(runJson(guest, facts), null, 2)}\n`);
@@ -103,6 +112,11 @@ function checkOptions(options: RunOptions): void {
   if (options.json && options.console === "-") {
     throw new UsageError("--json and --console - both want standard output", [
       "The document has the console's text; --console FILE keeps it as well.",
+    ]);
+  }
+  if (options.timeline !== undefined && !/\.(json|svg|html?)$/i.test(options.timeline)) {
+    throw new UsageError(`"${options.timeline}" is neither .json nor .svg nor .html`, [
+      "The form of the timeline goes by the name of its file.",
     ]);
   }
   for (const { field } of options.set ?? []) checkField(field);
@@ -143,6 +157,32 @@ async function prepare(
   } finally {
     line.done();
   }
+}
+
+/** Watches where the time goes, if that is wanted. */
+async function timelineOf(guest: Guest, { timeline }: RunOptions): Promise<Timeline | undefined> {
+  if (timeline === undefined) return undefined;
+  const { Timeline } = await import("../core/boot/timeline.ts");
+  return new Timeline(guest);
+}
+
+/** Writes the timeline in the form that the file's name asks for. */
+async function writeTimeline(
+  timeline: Timeline,
+  path: string,
+  title: string,
+  subtitle: string,
+  terminal: Terminal,
+): Promise<void> {
+  const { phases } = timeline;
+  const { timelineHtml, timelineSvg } = await import("../core/boot/draw_timeline.ts");
+  const { timelineJson } = await import("../core/boot/timeline.ts");
+  const text = /\.svg$/i.test(path)
+    ? timelineSvg(phases, title, subtitle)
+    : /\.html?$/i.test(path)
+    ? timelineHtml(phases, title, subtitle)
+    : `${JSON.stringify(timelineJson(phases), null, 2)}\n`;
+  await writeOutput(path, new TextEncoder().encode(text), terminal);
 }
 
 function loaderOf(name: string): LoaderName {
@@ -224,7 +264,7 @@ async function drivenBy(
   const isPaced = options.realtime === true || keyboard.isTerminal;
   const pace = new Pace(() => host.now());
   const escape = new Escape();
-  const slice = isPaced ? SHORT_SLICE : LONG_SLICE;
+  const slice = isPaced || options.timeline !== undefined ? SHORT_SLICE : LONG_SLICE;
   run.mayType = () => !keyboard.isOver;
   const started = host.now();
   let turn = started;

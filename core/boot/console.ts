@@ -26,6 +26,9 @@ export class GuestConsole {
   /** Called when what was waited for has come, and when a panic is over. */
   onEvent: (() => void) | undefined;
 
+  /** Called with each line when it is finished. */
+  onLine: ((line: string) => void) | undefined;
+
   /** Bytes so far. */
   get bytes(): number {
     return this.#bytes;
@@ -72,6 +75,7 @@ export class GuestConsole {
       // Told by its line, the unfinished one too: who has panicked may not get to its end.
       this.#readLine();
       if (i + 1 === pieces.length) break;
+      this.onLine?.(this.#line);
       this.#lines.push(this.#line);
       if (this.#lines.length > LINES) this.#lines.shift();
       this.#line = "";

@@ -91,6 +91,8 @@ export class Guest {
   readonly machine: GuestMachine;
   /** What it said, line by line. */
   readonly console: GuestConsole;
+  /** Called after each slice of a run. */
+  readonly watchers: (() => void)[] = [];
   /** Called around each instruction of a run; the machine goes step by step for it. */
   onStep: { before(): void; after(): void } | undefined;
   readonly #output: Output;
@@ -149,6 +151,7 @@ export class Guest {
   start(limits: RunLimits = {}): Run {
     const run = new Run(this.machine, this.console, limits);
     run.beforeSlice = () => this.#feed();
+    run.afterSlice = () => this.watchers.forEach((watch) => watch());
     run.onStep = this.onStep;
     return run;
   }

@@ -10,6 +10,7 @@ import { showEvent } from "./events.ts";
 import type { Guest } from "./guest.ts";
 import type { Outcome } from "./outcome.ts";
 import { peek, peekSome, walk } from "./peek.ts";
+import type { KernelSymbols } from "./symbols.ts";
 
 /** Lines of the console in a report. */
 const CONSOLE_LINES = 8;
@@ -82,26 +83,28 @@ export async function failureReport(guest: Guest, outcome: Outcome): Promise<rea
       physical === undefined ? "not there" : `physical ${hex(physical)}`,
     ]);
   }
-  section("Return addresses on the stack", callers(guest, named));
+  section("Return addresses on the stack", callers(guest, symbols));
   return lines;
 }
 
 /** Names of functions that the stack may lead back to. */
-function callers(guest: Guest, named: (address: number) => string | undefined): string[] {
+function callers(guest: Guest, symbols: KernelSymbols | undefined): string[] {
   const { machine, registers } = guest;
   const { cpu } = machine;
   const width = cpu.mode === 64 ? 8 : 4;
   const base = cpu.mode === 64 ? 0 : cpu.segments[2].base;
   const top = base + Number(BigInt.asIntN(64, registers["rsp"] ?? 0n));
   const found: string[] = [];
-  for (let i = 0; i < STACK_WORDS && found.length < CALLERS; i++) {
+  for (let i = 0; symbols !== undefined && i < STACK_WORDS && found.length < CALLERS; i++) {
     const bytes = peek(machine, top + i * width, width);
     if (bytes === undefined) break;
     const view = new DataView(bytes.buffer);
     const value = width === 8 ? Number(view.getBigInt64(0, true)) : view.getUint32(0, true);
-    const name = named(value);
+    const name = symbols.nameOf(value);
     // A return address is behind a call, hence never at a function's start.
-    if (name?.includes("+0x") && !name.startsWith("_e") && found.at(-1) !== name) found.push(name);
+    if (name === undefined || !name.isCode || name.offset === 0) continue;
+    const shown = symbols.show(value);
+    if (found.at(-1) !== shown) found.push(shown);
   }
   return found;
 }

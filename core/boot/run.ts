@@ -45,6 +45,8 @@ export class Run {
   onStep: { before(): void; after(): void } | undefined;
   /** Called before each slice. */
   beforeSlice: (() => void) | undefined;
+  /** Called after each slice. */
+  afterSlice: (() => void) | undefined;
   #isWaiting = false;
   #panicked = Infinity;
   #outcome: Outcome | undefined;
@@ -90,6 +92,7 @@ export class Run {
       ? this.#go(Math.min(instructions, left))
       : { kind: "limit" } as const;
     machine.board.flush();
+    this.afterSlice?.();
     return this.#outcome = this.#judge(stop);
   }
 

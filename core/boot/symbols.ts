@@ -15,6 +15,8 @@ export interface NamedAddress {
   readonly name: string;
   /** Bytes from it to the address. */
   readonly offset: number;
+  /** Whether it is code, by its type. */
+  readonly isCode: boolean;
 }
 
 /** Handlers of exception 0 by their names from release to release. */
@@ -70,7 +72,9 @@ export class KernelSymbols {
   nameOf(address: number): NamedAddress | undefined {
     const at = BigInt(address) - this.#slide;
     const found = this.#table.nearest(BigInt.asUintN(this.#is64 ? 64 : 32, at));
-    return found && { name: found.symbol.name, offset: Number(found.offset) };
+    if (found === undefined) return undefined;
+    const { name, type } = found.symbol;
+    return { name, offset: Number(found.offset), isCode: /^[tw?]$/i.test(type) };
   }
 
   /** `start_kernel+0x1c`, or the bare address where there is no name. */
