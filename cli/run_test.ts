@@ -218,6 +218,40 @@ Deno.test("the console may go to a file, and the keyboard is then nobody's", asy
   await Deno.remove(path);
 });
 
+Deno.test("a guest that fails is reported on standard error, one that ends well is not", async () => {
+  const { err, out } = await session([{ says: "Linux\n" }, { stops: { kind: "triple-fault" } }]);
+  assert.equal(out, "Linux\n");
+  assert.match(err, /Last on the console:\n {2}Linux\n/);
+  assert.match(err, /Registers:\n/);
+  assert.match(err, /bootrun: triple fault, [^\n]*\n$/);
+  const { err: well } = await session([{ says: "Linux\n" }, { stops: { kind: "off" } }]);
+  assert.doesNotMatch(well, /Registers/);
+});
+
+Deno.test("--trace=instructions says each on standard error", async () => {
+  const script: Act[] = [{ runs: 3 }, { stops: { kind: "off" } }];
+  const { err } = await session(script, { options: { trace: "instructions" } });
+  assert.match(err, /^ +0 0x1000200 {2}hlt\n +1 0x1000200 {2}hlt\n/);
+});
+
+Deno.test("--timeline writes the form that its file's name asks for", async () => {
+  const script: Act[] = [{ runs: 300_000 }, { stops: { kind: "off" } }];
+  for (
+    const [ending, start] of [["json", /^\{/], ["svg", /^<svg/], [
+      "html",
+      /^<!doctype html>/,
+    ]] as const
+  ) {
+    const path = await Deno.makeTempFile({ suffix: `.${ending}` });
+    await session(script, { options: { timeline: path } });
+    const text = await Deno.readTextFile(path);
+    assert.match(text, start);
+    assert.match(text, /decompressor/);
+    await Deno.remove(path);
+  }
+  await assert.rejects(session(script, { options: { timeline: "t.png" } }), /neither .json nor/);
+});
+
 Deno.test("what cannot be booted is refused before there is a machine", async () => {
   const refused = async (options: RunOptions): Promise<CommandError | RangeError> => {
     const error = await session([], { options }).catch((error) => error);

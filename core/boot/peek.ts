@@ -43,7 +43,7 @@ const levels = {
 } as const;
 
 /** Walks the page tables as the processor would. */
-export function walk({ cpu, memory }: GuestMachine, linear: number): Walk {
+export function walkPages({ cpu, memory }: GuestMachine, linear: number): Walk {
   if ((cpu.cr0 & PG) === 0) return { steps: [], physical: linear, pageSize: 0x1000 };
   const kind = cpu.isLong ? "long" : (cpu.cr4 & PAE) !== 0 ? "pae" : "narrow";
   const width = kind === "narrow" ? 4 : 8;
@@ -83,7 +83,7 @@ export function peek(
 ): Uint8Array | undefined {
   const bytes = new Uint8Array(length);
   for (let done = 0; done < length;) {
-    const { physical } = walk(machine, linear + done);
+    const { physical } = walkPages(machine, linear + done);
     if (physical === undefined) return undefined;
     // No further than the end of the smallest page.
     const piece = Math.min(length - done, 0x1000 - physical % 0x1000);

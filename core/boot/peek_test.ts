@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fakeMachine } from "../../testdata/fake_machine.ts";
-import { peek, peekSome, walk } from "./peek.ts";
+import { peek, peekSome, walkPages } from "./peek.ts";
 
 const PG = 0x8000_0001;
 
@@ -16,30 +16,34 @@ function machine(entries: Readonly<Record<number, bigint>>, width: 4 | 8 = 8) {
 }
 
 Deno.test("without paging an address is what it says", () => {
-  assert.deepEqual(walk(machine({}), 0x1234), { steps: [], physical: 0x1234, pageSize: 0x1000 });
+  assert.deepEqual(walkPages(machine({}), 0x1234), {
+    steps: [],
+    physical: 0x1234,
+    pageSize: 0x1000,
+  });
 });
 
 Deno.test("tables of two levels are walked, and pages of 4 MiB taken where CR4 allows", () => {
   const fake = machine({ 0x1c00: 0x2003n, 0x2004: 0x5003n, 0x1c04: 0x40_0083n }, 4);
   Object.assign(fake.cpu, { cr0: PG, cr3: 0x1000n });
-  assert.equal(walk(fake, 0xc000_1234).physical, 0x5234);
-  assert.deepEqual(walk(fake, 0xc000_1234).steps.map(({ table }) => table), ["PD", "PT"]);
+  assert.equal(walkPages(fake, 0xc000_1234).physical, 0x5234);
+  assert.deepEqual(walkPages(fake, 0xc000_1234).steps.map(({ table }) => table), ["PD", "PT"]);
   fake.cpu.cr4 = 0x10;
-  const large = walk(fake, 0xc041_2345);
+  const large = walkPages(fake, 0xc041_2345);
   assert.deepEqual([large.physical, large.pageSize], [0x41_2345, 0x40_0000]);
-  assert.equal(walk(fake, 0x1000).physical, undefined);
+  assert.equal(walkPages(fake, 0x1000).physical, undefined);
 });
 
 Deno.test("PAE's tables have three levels, the first of 32 bytes", () => {
   const fake = machine({ 0x1038: 0x2001n, 0x2008: 0x3003n, 0x3000: 0x8000_0000_0000_7003n });
   Object.assign(fake.cpu, { cr0: PG, cr3: 0x1020n, cr4: 0x20 });
-  assert.equal(walk(fake, 0xc020_0abc).physical, 0x7abc);
+  assert.equal(walkPages(fake, 0xc020_0abc).physical, 0x7abc);
 });
 
 Deno.test("long mode's have four, for either half of the addresses", () => {
   const fake = machine({ 0x1ff8: 0x2003n, 0x2ff0: 0x3003n, 0x3040: 0x40_0083n });
   Object.assign(fake.cpu, { cr0: PG, cr3: 0x1000n, cr4: 0x20, efer: 0x500 });
-  const found = walk(fake, -0x7f00_0000 + 0x12345);
+  const found = walkPages(fake, -0x7f00_0000 + 0x12345);
   assert.equal(found.physical, 0x41_2345);
   assert.deepEqual(found.steps.map(({ table }) => table), ["PML4", "PDPT", "PD"]);
   assert.equal(found.steps[0]?.at, 0x1ff8);

@@ -9,7 +9,7 @@ import { disassemble } from "../../emu/cpu/disassemble.ts";
 import { showEvent } from "./events.ts";
 import type { Guest } from "./guest.ts";
 import type { Outcome } from "./outcome.ts";
-import { peek, peekSome, walk } from "./peek.ts";
+import { peek, peekSome, walkPages } from "./peek.ts";
 import type { KernelSymbols } from "./symbols.ts";
 
 /** Lines of the console in a report. */
@@ -77,7 +77,7 @@ export async function failureReport(guest: Guest, outcome: Outcome): Promise<rea
   section("Registers", rows);
   const fault = events.findLast(({ address }) => address !== undefined)?.address;
   if (fault !== undefined && outcome.kind === "triple-fault") {
-    const { steps, physical } = walk(machine, fault);
+    const { steps, physical } = walkPages(machine, fault);
     section(`Page tables for ${hex(fault)}`, [
       ...steps.map(({ table, at, entry }) => `${table.padEnd(4)} at ${hex(at)}: ${hex(entry)}`),
       physical === undefined ? "not there" : `physical ${hex(physical)}`,
