@@ -349,6 +349,8 @@ function throughLongGate(
   stack.push(cpu.segments[CS].selector);
   stack.push(rip);
   if (errorCode >= 0) stack.push(errorCode);
+  // On the same level SS stays, with an interrupt stack as well: vol. 3A, 6.14
+  // says "if there is a change in CPL", though 6.14.5 reads as if always.
   if (inner) setNullStack(cpu, level);
   stack.commit();
   clearFlags(cpu, type === systemType.interruptGate);

@@ -8,6 +8,7 @@ import {
   deliverNmi,
   throughTable,
 } from "./interrupts.ts";
+import { presentStack } from "./stack.ts";
 
 /** Where the guest is: selector, offset, level. */
 function where({ cpu }: SystemGuest): readonly number[] {
@@ -285,8 +286,19 @@ Deno.test("an inner stack that is not mapped: the page fault takes the place of 
   guest.setWord(place.tss + 4, 0x4000_0000);
   deliverInterrupt(guest.cpu, 0x20);
   assert.deepEqual(where(guest), [sel.code, place.handler + 16, 0]);
-  assert.equal(guest.cpu.cr2, BigInt(0x4000_0000 - 40));
+  assert.equal(guest.cpu.cr2, BigInt(0x4000_0000 - 8));
   assert.deepEqual(guest.stack(3), [2, 0, place.userCode], "written by the supervisor");
+});
+
+Deno.test("of a stack that ends in a missing page, CR2 has the first push that falls into it", () => {
+  const guest = new SystemGuest("long", 3);
+  // What is mapped begins at 2 MiB; three values fit above that.
+  guest.tables?.map(0, 0, 2, 0, 21);
+  guest.cpu.mmu.flush(true);
+  const stack = presentStack(guest.cpu);
+  stack.pointer = 0x20_0018;
+  assert.equal(faultOf(() => stack.reserve(5, 8)), "#PF(0x6) at 0x1ffff8");
+  assert.equal(faultOf(() => stack.reserve(3, 8)), "none");
 });
 
 Deno.test("which exceptions make a double fault of a second, and which of that a shutdown", () => {
@@ -325,7 +337,7 @@ Deno.test("a page fault while another is delivered: CR2 has the second, and ther
   guest.setWord(place.tss + 4, 0x4000_0000);
   deliverException(guest.cpu, new Fault(PF, 4, 0x1234));
   assert.deepEqual(where(guest), [sel.code, place.handler + 16, 0]);
-  assert.equal(guest.cpu.cr2, BigInt(0x4000_0000 - 48));
+  assert.equal(guest.cpu.cr2, BigInt(0x4000_0000 - 8));
   assert.deepEqual(guest.stack(3), [0, 0, place.userCode]);
 });
 

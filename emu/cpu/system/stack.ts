@@ -79,23 +79,36 @@ export class Stack {
    * @throws {Fault} #SS, or a page fault.
    */
   reserve(count: number, size: PushSize): void {
-    const { cpu, width, rights } = this;
+    const { cpu, width } = this;
     this.#size = size;
     const bytes = count * size;
     const lowest = this.pointer - bytes;
     if (width === 64) {
       if (!isCanonical(lowest, bytes)) throw new Fault(vectors.SS, this.error);
-      cpu.mmu.requireStore(lowest, bytes, rights);
+      this.#requireStore(lowest, bytes);
     } else if (lowest >= 0 && this.base + this.pointer <= 0x1_0000_0000) {
       this.#within(lowest, bytes);
-      cpu.mmu.requireStore(this.base + lowest, bytes, rights);
+      this.#requireStore(this.base + lowest, bytes);
     } else {
       // The offset or the linear address wraps around on the way.
       for (let n = 1; n <= count; n++) {
         const offset = this.#wrap(this.pointer - n * size);
         this.#within(offset, size);
-        cpu.mmu.requireStore(this.base + offset >>> 0, size, rights);
+        cpu.mmu.requireStore(this.base + offset >>> 0, size, this.rights);
       }
+    }
+  }
+
+  /** A page fault, of the first push that meets one, unless all can be written. */
+  #requireStore(address: number, bytes: number): void {
+    const { cpu: { mmu }, rights } = this;
+    try {
+      mmu.requireStore(address, bytes, rights);
+    } catch (fault) {
+      for (let above = bytes - this.#size; above > 0; above -= this.#size) {
+        mmu.requireStore(address + above, this.#size, rights);
+      }
+      throw fault;
     }
   }
 
