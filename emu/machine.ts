@@ -20,6 +20,7 @@ import { systemSemanticsOf } from "./cpu/system/mod.ts";
 import { cpuModel, defaultCpuModel, hasFeature, identityOf } from "./cpu/system/models.ts";
 import type { SystemSemantics } from "./cpu/processor.ts";
 import type { Form } from "./cpu/opcodes/form.ts";
+import { powerUpExtendedState } from "./cpu/x87/mod.ts";
 import { type GuestMemory, guestMemory } from "./guest_memory.ts";
 import { StateHash } from "./state_hash.ts";
 
@@ -136,8 +137,13 @@ export class Machine {
       system: checkedSystem,
       evaluate: evaluateOnProcessor,
       deliver: (fault) => deliverException(cpu, fault),
+      timeStamp: () => {
+        this.#report();
+        return board.clock.now;
+      },
       isInterrupted: () => this.#isInterrupted(),
     });
+    powerUpExtendedState(cpu);
     board.onSignal = (signal) => this.#signalled(signal);
     board.clock.onSooner = () => this.engine.cut();
     cpu.refresh();
@@ -229,7 +235,8 @@ export class Machine {
   /** Tells the clock what has retired. */
   #report(): void {
     const { retired } = this.engine;
-    if (retired > this.#reported) this.board.clock.retire(retired - this.#reported);
+    if (retired <= this.#reported) return;
+    this.board.clock.retire(retired - this.#reported);
     this.#reported = retired;
   }
 

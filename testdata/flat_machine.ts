@@ -64,6 +64,7 @@ export function flatMachine(size: number, options: Partial<EngineOptions> = {}):
       // Nobody delivers it: the instruction would raise it for ever.
       cpu.halted = true;
     },
+    timeStamp: () => 0,
     isInterrupted: () => false,
     ...options,
   });

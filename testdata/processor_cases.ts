@@ -159,7 +159,7 @@ export function* processorCases(mode: 32 | 64, least: number): Generator<Process
 }
 
 /** What a program cannot be shown doing: it always faults. */
-const unfit = new Set(["ud0", "ud1", "ud2"]);
+const unfit = new Set(["ud0", "ud1", "ud2", "rdtsc"]);
 
 function caseOf(
   decoder: Decoder,

@@ -66,6 +66,8 @@ export interface EvaluatedState {
   stack: 16 | 32 | 64;
   /** Memory. */
   readonly memory: EvaluatedMemory;
+  /** The time-stamp counter; zero where there is none. */
+  readonly timeStamp?: () => bigint;
   /** Registers of SSE and MMX; none given: as after reset, and forgotten. */
   readonly vectors?: EvaluatedVectors;
 }
@@ -441,6 +443,10 @@ export class Evaluator implements Emitter<Bits> {
       throw new Raised("#GP");
     }
     this.target = bits;
+  }
+
+  timeStamp(): Bits {
+    return bitsOf(64, this.state.timeStamp?.() ?? 0n);
   }
 
   stackWidth(): Width {

@@ -25,6 +25,7 @@ import {
 } from "./processor.ts";
 import type { Fault as FaultName, Width } from "./semantics/emitter.ts";
 import { semanticsOf } from "./semantics/mod.ts";
+import { readTimeStamp } from "./system/control.ts";
 import { namesMmx, vectorNeeds } from "./vector_operands.ts";
 import { x87Available } from "./x87/registers.ts";
 
@@ -67,6 +68,7 @@ class ProcessorEvaluator extends Evaluator {
         selectors: Uint16Array.from(segments, ({ selector }) => selector),
         bases: BigUint64Array.from(segments, ({ base }) => BigInt.asUintN(64, BigInt(base))),
         stack: cpu.stackWidth,
+        timeStamp: () => readTimeStamp(cpu),
         // What is below goes elsewhere, so nothing comes here.
         memory: { load: () => undefined, canStore: () => false, store: () => {} },
       },

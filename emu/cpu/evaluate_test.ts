@@ -71,7 +71,7 @@ for (const mode of [32, 64] as const) {
         return semanticsOf(form) !== undefined && !forms.has(n);
       });
       const names = unmet.flatMap((n) => decoder.forms[n]?.mnemonics[0] ?? []);
-      assert.deepEqual(names, ["ud2", "ud1", "ud0"]);
+      assert.deepEqual(names.toSorted(), ["rdtsc", "ud0", "ud1", "ud2"]);
     });
     await t.step("each by a hundred cases at least, but for BOUND, which mostly faults", () => {
       const few = [...counts].filter(([name, n]) => n < 100 && name !== "bound");

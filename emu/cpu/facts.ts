@@ -294,6 +294,10 @@ class Gatherer implements Emitter<Width> {
     if (this.mode === 64) this.fault("#GP");
   }
 
+  timeStamp(): Width {
+    this.fault("#GP");
+    return 64;
+  }
   stackWidth(): Width {
     return this.mode === 64 ? 64 : 32;
   }

@@ -41,14 +41,10 @@ export const CPL = 0x1e0;
 export const MODE_KEY = 0x1e4;
 /** Byte address of the translation buffers of the current privilege level. */
 export const TLB_NOW = 0x1e8;
-/** Not zero: leave generated code at the next block boundary. */
-export const ATTENTION = 0x1ec;
 /** What CR0 and CR4 keep from being used: bit 0 SSE, bit 1 MMX. */
 export const VECTOR_BLOCKED = 0x1f0;
 /** Generations of code mappings, tag of the jump cache's entries, in steps of 256: lower half of the address space, upper half. */
 export const CODE_GENERATION = 0x1f8;
-/** Where a memory access of generated code went that was no plain RAM: how many bytes to store back. */
-export const PENDING_STORE = 0x1f4;
 
 /** Six segment registers, 32 bytes each: limit +0, attributes +4, selector +8. Their bases are slots. */
 export const SEGMENTS = 0x200;
@@ -79,6 +75,11 @@ export const FPU_DS = 0x424;
 export const FPU_DP = 0x428;
 /** Physical x87 registers 0 to 7, 16 bytes each: significand +0 (8 bytes), sign and exponent +8 (2 bytes). MMX registers are their significands. */
 export const FPU_REGISTERS = 0x440;
+
+/** Time-stamp counter at which the slice's budget will be used up, 8 bytes. */
+export const TSC_END = 0x4c0;
+/** Not zero: TypeScript must be asked for the time-stamp counter. */
+export const TSC_ASKED = 0x4c8;
 
 /** Sixty-four bytes through which accesses go that are no plain RAM, or cross pages. */
 export const SCRATCH = 0x600;

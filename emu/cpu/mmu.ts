@@ -301,12 +301,10 @@ export class PageTables implements Mmu {
     return host;
   }
 
-  /** Whether the last `hostForStore` or `hostForUpdate` that gave SCRATCH is for bytes near code. */
-  get storesToCode(): boolean {
-    const { bytes } = this.#cpu;
-    const isCode = (physical: number) =>
-      physical < this.#cpu.ram && bytes[at.CODE_PAGES + Math.floor(physical / 4096)] !== 0;
-    return isCode(this.#first) || this.#secondBytes > 0 && isCode(this.#second);
+  /** Physical addresses and sizes of what the last `hostForStore` that gave SCRATCH is for. */
+  get pendingStores(): [physical: number, bytes: number][] {
+    const first: [number, number] = [this.#first, this.#firstBytes];
+    return this.#secondBytes > 0 ? [first, [this.#second, this.#secondBytes]] : [first];
   }
 
   /** Takes the bytes of the last `hostForStore` or `hostForUpdate` from SCRATCH to where they belong. */

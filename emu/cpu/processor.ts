@@ -493,7 +493,9 @@ export class Processor {
       if (base !== 0 || limit !== 0xffff_ffff || (attributes & attribute.unusable) !== 0) {
         return false;
       }
-      if (n !== 1 && (attributes & 0xe) !== attribute.writable) return false;
+      // Data that can be written; code that can be read.
+      const wanted = n === 1 ? attribute.code | attribute.writable : attribute.writable;
+      if ((attributes & (n === 1 ? 0xa : 0xe)) !== wanted) return false;
     }
     return true;
   }

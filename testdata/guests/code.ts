@@ -140,7 +140,7 @@ const crossing = guest(
     kit.show("cmpxchg across", "eax");
     a.emit("mov", "eax", 0x123).emit("xchg", mem({ disp: 0x300fff }), "ax");
     kit.show("word xchg across", "eax");
-    a.emit("fld1").emit("fstp", mem({ disp: 0x300ff9, size: 80 }));
+    a.emit("fninit").emit("fld1").emit("fstp", mem({ disp: 0x300ff9, size: 80 }));
     a.emit("fld", mem({ disp: 0x300ff9, size: 80 })).emit("fistp", dword(0x300ffd));
     kit.show("80 bits across", dword(0x300ffd));
 

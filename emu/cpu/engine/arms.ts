@@ -17,7 +17,19 @@ const common = new Set([
   ...["mov", "lea", "movzx", "movsx", "movsxd", "push", "pop", "call", "ret", "jmp", "jcc"],
   ...["shl", "shr", "sar", "rol", "ror", "shld", "shrd", "imul", "mul_ax", "imul_ax", "div_ax"],
   ...["cmovcc", "setcc", "cbw", "cwd", "leave", "nop", "xchg", "bswap", "bt", "bts", "btr"],
-  ...["bsf", "bsr", "tzcnt", "popcnt", "cmpxchg", "xadd", "movs", "stos", "pause", "endbr64"],
+  ...[
+    "bsf",
+    "bsr",
+    "tzcnt",
+    "popcnt",
+    "cmpxchg",
+    "xadd",
+    "movs",
+    "stos",
+    "pause",
+    "endbr64",
+    "rdtsc",
+  ],
 ]);
 
 /** A shape, and its key. */

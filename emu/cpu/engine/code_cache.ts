@@ -117,6 +117,21 @@ export class CodeCache {
     return this.#blocks.get(physical * 64 + key);
   }
 
+  /** Whether any of some bytes of physical memory are part of a block. */
+  has(physical: number, length: number): boolean {
+    const { words } = this.#cpu;
+    const end = physical + length;
+    for (let page = physical >>> 12; page <= (end - 1) >>> 12; page++) {
+      for (const block of this.#pages.get(page) ?? []) {
+        const start = (words[(block + head.physical) >> 2] as number) >>> 0;
+        if (physical < start + (words[(block + head.length) >> 2] as number) && end > start) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
   /** Throws everything away. */
   clear(): void {
     const { bytes } = this.#cpu;

@@ -14,6 +14,7 @@ import * as at from "../layout.ts";
 import type { PageTables } from "../mmu.ts";
 import type { Form } from "../opcodes/form.ts";
 import { eflag, Fault, type Processor, type SystemSemantics, vectors } from "../processor.ts";
+import { asksForTime, readTimeStamp } from "../system/control.ts";
 import { shapesOfArms } from "./arms.ts";
 import { CodeCache } from "./code_cache.ts";
 import { FloatCalls, requireVectors } from "./float_calls.ts";
@@ -34,6 +35,8 @@ export interface EngineOptions {
   readonly evaluate: SystemSemantics;
   /** Delivers an exception; RIP is what is to be saved. */
   readonly deliver: (fault: Fault) => void;
+  /** The time-stamp counter now; it goes on by one an instruction. */
+  readonly timeStamp: () => number;
   /** Whether an interrupt waits and would be taken now. */
   readonly isInterrupted: () => boolean;
 }
@@ -67,6 +70,7 @@ export class Engine {
   #functions = 0;
   /** Instructions that this slice may retire, less what was cut off. */
   #granted = 0;
+  #end = 0;
   #fault: Fault | undefined;
   /** The micro-operation that called TypeScript. */
   #pc = 0;
@@ -113,8 +117,8 @@ export class Engine {
 
   /** Instructions that have retired in this slice, at any time, even while one calls a device. */
   get retired(): number {
-    if (!this.#inCode) return this.#retired;
     const left = this.#cpu.words[at.BUDGET >> 2] as number;
+    if (!this.#inCode) return this.#retired + this.#granted - left;
     // The block is paid for; this instruction and those behind it have not retired.
     return this.#retired + this.#granted - left -
       (this.#cpu.bytes[this.#pc + op.remaining] as number);
@@ -127,6 +131,14 @@ export class Engine {
     if (left <= 0) return;
     this.#granted -= left;
     words[at.BUDGET >> 2] = 0;
+    this.#setEnd(this.#end - left);
+  }
+
+  /** Notes the time-stamp counter at which the budget is used up. */
+  #setEnd(end: number): void {
+    this.#end = end;
+    this.#cpu.words[at.TSC_END >> 2] = end;
+    this.#cpu.words[(at.TSC_END + 4) >> 2] = Math.floor(end / two32);
   }
 
   /** Leaves at the next block for good. */
@@ -166,6 +178,8 @@ export class Engine {
     const granted = Math.min(alone ? 1 : budget, 0x3fff_ffff);
     this.#granted = granted;
     words[at.BUDGET >> 2] = granted;
+    this.#setEnd(this.#options.timeStamp() + granted);
+    words[at.TSC_ASKED >> 2] = asksForTime(cpu) ? 1 : 0;
     cpu.shadow = 0;
     const before = this.#retired;
     try {
@@ -217,7 +231,7 @@ export class Engine {
       const part = isAlone ? 1 : left;
       const isRegion = words[(Math.abs(block) + head.region) >> 2] !== 0;
       const reason = this.#run(
-        count > part || isPoor && isRegion
+        count > part || (isPoor || isAlone) && isRegion
           ? this.#part(Math.abs(block), Math.min(count, part))
           : Math.abs(block),
       );
@@ -377,10 +391,10 @@ export class Engine {
     ): number => {
       this.#pc = pc & ~1;
       try {
-        if (cpu.mode === 64) this.#requireCanonical(linear, info);
+        if (cpu.mode === 64) this.#requireCanonical(linear, info, pc);
         const host = to(linear, info & 0x7f);
         // A region may be about to write over itself.
-        if (host === at.SCRATCH && (pc & 1) !== 0 && isStore && mmu.storesToCode) return 0;
+        if (host === at.SCRATCH && (pc & 1) !== 0 && isStore && this.#writesCode()) return 0;
         return host;
       } catch (fault) {
         return this.#raised(fault);
@@ -424,6 +438,15 @@ export class Engine {
         this.#pc = pc;
         return this.#writeFlags(value, mask);
       },
+      timeStamp: (pc: number): bigint => {
+        this.#pc = pc & ~1;
+        try {
+          return readTimeStamp(cpu);
+        } catch (fault) {
+          this.#raised(fault);
+          return -1n;
+        }
+      },
       divide128: (high: bigint, low: bigint, divisor: bigint, signed: number): number =>
         this.#divide(high, low, divisor, signed !== 0),
       ...this.#vectorCalls(),
@@ -453,12 +476,20 @@ export class Engine {
     };
   }
 
-  #requireCanonical(linear: number, info: number): void {
+  /** Whether the store that is about to go to SCRATCH changes decoded code. */
+  #writesCode(): boolean {
+    return this.#mmu.pendingStores.some(([physical, bytes]) => this.cache.has(physical, bytes));
+  }
+
+  #requireCanonical(linear: number, info: number, pc: number): void {
     const bytes = info & 0x7f;
     if (linear >= -(2 ** 47) && linear + bytes <= 2 ** 47 && (linear >= 0 || linear + bytes <= 0)) {
       return;
     }
-    throw new Fault(info >> 8 === 2 ? vectors.SS : vectors.GP, 0);
+    // Handlers do not tell DS from SS; an address from rSP or rBP is in the stack.
+    const base = this.#cpu.bytes[(pc & ~1) + op.base] as number;
+    const isStack = info >> 8 === 2 || info >> 8 === 3 && (base === 8 * 4 || base === 8 * 5);
+    throw new Fault(isStack ? vectors.SS : vectors.GP, 0);
   }
 
   #writeFlags(value: number, mask: number): number {

@@ -108,6 +108,11 @@ export abstract class HandlerEmitter extends CodeEmitter {
     }
   }
 
+  protected override pushToCome(): void {
+    this.c.i32Const(0).i32Load(at.BUDGET);
+    this.pushPc().i32Load8U(op.remaining).i32Add();
+  }
+
   protected override pushNext(): void {
     const { c } = this;
     c.i32Const(0).i64Load(at.REGISTERS + 8 * at.SLOT_CODE);

@@ -42,7 +42,7 @@ export const LINK_FROM = 0x7f0;
 const NOWHERE = 0x7f8;
 
 /** How often a block is entered before it is compiled. */
-export const hotFrom = 400;
+export const hotFrom = 3000;
 
 /** What generated code imports, with types. */
 export const imports = {
@@ -53,6 +53,7 @@ export const imports = {
   segment: { params: ["i32", "i32", "i32"], results: ["i64"] },
   raise: { params: ["i32", "i32"], results: [] },
   readFlags: { params: ["i32"], results: ["i32"] },
+  timeStamp: { params: ["i32"], results: ["i64"] },
   writeFlags: { params: ["i32", "i32", "i32"], results: ["i32"] },
   divide128: { params: ["i64", "i64", "i64", "i32"], results: ["i32"] },
   requireVectors: { params: ["i32", "i32"], results: ["i32"] },

@@ -32,6 +32,8 @@ export interface Machinery extends Runtime {
   readonly readFlags: FuncIndex;
   /** (flags i32, mask i32, pc i32) → i32: loads flags as POPF does; 0: it faulted. */
   readonly writeFlags: FuncIndex;
+  /** (pc i32) → i64: the time-stamp counter; -1: it faulted. */
+  readonly timeStamp: FuncIndex;
   /** Turns what regions keep of flags into the two words; see region_flags.ts. */
   readonly makeFlags: FuncIndex;
   /** (needs i32, pc i32) → i32: whether SSE and MMX may be used; 0: it faulted. */

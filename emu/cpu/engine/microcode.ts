@@ -103,7 +103,8 @@ export function shapeKey(
 ): number {
   const sizes = (i.operandSize >> 5) * 4 + (i.addressSize >> 5);
   const width = mode >> 5;
-  const plain = (flat || mode === 64) && i.segment < 4;
+  // What goes through CS may be a store, which faults outside 64-bit code.
+  const plain = i.segment < 4 && (mode === 64 || flat && i.segment !== 1);
   let key = index;
   key = key * 16 + sizes;
   key = key * 4 + width;

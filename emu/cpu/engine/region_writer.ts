@@ -244,6 +244,10 @@ export class RegionEmitter extends RegionFlags {
     }
   }
 
+  protected override pushToCome(): void {
+    this.c.localGet(this.#budget).i32Const(this.#at.remaining).i32Add();
+  }
+
   protected override pushNext(): void {
     this.c.localGet(this.#base).i64Const(this.#at.offset + this.i.length).i64Add();
   }

@@ -9,9 +9,9 @@
  * @module
  */
 
-import type { Label, Local } from "../../../wasm/types.ts";
+import type { Local } from "../../../wasm/types.ts";
 import type { Code } from "../../../wasm/code.ts";
-import type { Instruction, Mode } from "../instruction.ts";
+import type { Instruction } from "../instruction.ts";
 import { PREFIX_REP, PREFIX_REPNE } from "../instruction.ts";
 import * as at from "../layout.ts";
 import type { Form, Operand } from "../opcodes/form.ts";
@@ -24,21 +24,10 @@ import {
   ZF,
 } from "../semantics/emitter.ts";
 import { mustBeAligned } from "../vector_operands.ts";
-import { FlagWriter } from "./flags.ts";
-import {
-  INFO_SEGMENT_SHIFT,
-  INFO_WRITE,
-  type Machinery,
-  NoCodeError,
-  type Shape,
-} from "./machinery.ts";
+import { MemoryWriter } from "./memory_writer.ts";
+import { type Machinery, NoCodeError, type Shape } from "./machinery.ts";
 import type { Value } from "./values.ts";
 import { VectorWriter } from "./vector_writer.ts";
-
-const vectorNumbers: Readonly<Record<Fault, number>> = {
-  ...{ "#DE": 0, "#DB": 1, "#BP": 3, "#OF": 4, "#BR": 5, "#UD": 6, "#SS": 12, "#GP": 13 },
-  ...{ "#XM": 19 },
-};
 
 /** A value that is not worked out unless somebody wants it as such. */
 interface Relative extends Value {
@@ -49,10 +38,9 @@ interface Relative extends Value {
 const elementsAStep = 1 << 16;
 
 /** Writes instructions as WebAssembly. */
-export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
+export abstract class CodeEmitter extends MemoryWriter implements Emitter<Value> {
   i!: Instruction;
   form!: Form;
-  mode!: Mode;
   #shape!: Shape;
   readonly #vector: VectorWriter;
   /** Where the instruction jumps, if it does: as i64, or known. */
@@ -64,10 +52,6 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
   /** Set in a condition where the instruction jumps. */
   #jumped: Local | undefined;
 
-  /** Byte address of the current read buffer; writes follow. */
-  protected abstract pushTlb(): Code;
-  /** Pushes the micro-operation's address. */
-  protected abstract pushPc(): Code;
   /** Pushes where the general register that an operand names starts, and gives what to add. */
   protected abstract pushRegisterAddress(which: "rm" | "reg"): number;
   /** Pushes an immediate of some width. */
@@ -76,16 +60,12 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
   protected abstract pushOffset(wide: boolean): void;
   /** Pushes the address behind the instruction, i64, not cut. */
   protected abstract pushNext(): void;
-  /** Where to go when the instruction has faulted. */
-  protected abstract readonly faulted: Label;
   /** Starts the instruction over, later: the machine may look around before. */
   protected abstract startOver(): void;
-  /** Before the machine is called, which looks at the budget and may cut it. */
-  protected beforeCall(): void {}
-  /** After that. */
-  protected afterCall(): void {}
+  /** Pushes how many instructions of the slice have not retired, with this one. */
+  protected abstract pushToCome(): void;
 
-  protected constructor(code: Code, protected readonly machinery: Machinery) {
+  protected constructor(code: Code, machinery: Machinery) {
     super(code, machinery);
     this.#vector = new VectorWriter(this, machinery, (call) => {
       this.pushPc();
@@ -111,29 +91,11 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
     this.i = shape.i;
     this.form = shape.form;
     this.mode = shape.mode;
+    this.isFlat = shape.flat;
     this.target = undefined;
     this.#updated.clear();
     this.releaseLocals();
     this.#vector.require(shape.form);
-  }
-
-  protected divideErrorIf(): void {
-    this.#raiseIf("#DE");
-  }
-
-  /** Raises an exception if the i32 on the stack is not zero. */
-  #raiseIf(fault: Fault): void {
-    const { c } = this;
-    const label = c.if(undefined, "unlikely");
-    this.#raise(fault);
-    c.end(label);
-  }
-
-  #raise(fault: Fault): void {
-    const { c } = this;
-    c.i32Const(vectorNumbers[fault]);
-    this.pushPc();
-    c.call(this.machinery.raise).br(this.faulted);
   }
 
   when(condition: Value, then: () => void): void {
@@ -158,25 +120,25 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
   }
 
   fault(fault: Fault, condition?: Value): void {
-    if (condition === undefined) return this.#raise(fault);
+    if (condition === undefined) return this.raise(fault);
     if (this.known(condition) === 0) return;
     this.raw(condition);
-    this.#raiseIf(fault);
+    this.raiseIf(fault);
   }
 
   read(operand: number): Value {
     const o = this.#operandAt(operand);
     if (o.kind === "J") return this.#relative("distance");
-    return this.#isMemory(o) ? this.#loadAt(...this.#place(operand)) : this.#readRegister(o);
+    return this.#isMemory(o) ? this.load(...this.#place(operand)) : this.#readRegister(o);
   }
 
   update(operand: number): Value {
     const o = this.#operandAt(operand);
     if (!this.#isMemory(o)) return this.#readRegister(o);
     const [segment, address, width] = this.#place(operand);
-    const host = this.#hostFor("update", segment, address, width);
+    const host = this.hostFor("update", segment, address, width);
     this.#updated.set(operand, host);
-    return this.#loadHost(host, width);
+    return this.loadHost(host, width);
   }
 
   write(operand: number, value: Value): void {
@@ -187,8 +149,8 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
       const [segment, address] = this.#place(operand);
       return this.store(segment, address, value);
     }
-    this.#storeHost(host, value);
-    this.#finishIfScratch(host);
+    this.storeHost(host, value);
+    this.finishIfScratch(host);
   }
 
   writeAfterPop(value: Value, bytes: number): void {
@@ -260,35 +222,6 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
     return this.keep(16);
   }
 
-  load(segment: number, address: Value, width: Width): Value {
-    return this.#loadAt(segment, address, width);
-  }
-
-  loadForStore(segment: number, address: Value, width: Width): Value {
-    return this.#loadHost(this.#hostFor("update", segment, address, width), width);
-  }
-
-  store(segment: number, address: Value, value: Value): void {
-    const { c } = this;
-    const { width } = value;
-    const linear = this.#linear(segment, address, width / 8, true);
-    const host = this.variable("i32");
-    this.#probe(linear, width / 8, at.TLB_SIZE, host);
-    const miss = c.if(undefined, "unlikely");
-    this.#slow("store", linear, segment, width / 8, host);
-    this.#storeHost(host, value);
-    this.#finishIfScratch(host);
-    c.else();
-    this.#storeHost(host, value);
-    c.end(miss);
-  }
-
-  requireAligned(segment: number, address: Value, bytes: number): void {
-    const linear = this.#linear(segment, address, bytes, false);
-    this.narrow(linear).i32Const(bytes - 1).i32And();
-    this.#raiseIf("#GP");
-  }
-
   flagsRegister(): Value {
     const { c } = this;
     this.flushFlags();
@@ -320,16 +253,34 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
         this.raw(target);
         this.raw(target).i64Const(16);
         c.i64Shl().i64Const(16).i64ShrS().i64Ne();
-        this.#raiseIf("#GP");
+        this.raiseIf("#GP");
       } else if (!this.#shape.flat) {
         this.clean(target);
         c.i32Const(0).i32Load(at.SEGMENTS + at.SEGMENT_SIZE).i32GtU();
-        this.#raiseIf("#GP");
+        this.raiseIf("#GP");
       }
     }
     const conditional = this.#depth > 0 ? this.#jumped : undefined;
     if (conditional !== undefined) c.i32Const(1).localSet(conditional);
     this.target = { value: target, direct, conditional };
+  }
+
+  timeStamp(): Value {
+    const { c } = this;
+    const time = this.variable("i64");
+    // Time is instructions: those that have not retired yet are still to come.
+    c.i32Const(0).i64Load(at.TSC_END);
+    this.pushToCome();
+    c.i64ExtendI32S().i64Sub().localSet(time);
+    c.i32Const(0).i32Load(at.TSC_ASKED);
+    const asked = c.if(undefined, "unlikely");
+    this.beforeCall();
+    this.pushPc();
+    c.call(this.machinery.timeStamp).localSet(time);
+    this.afterCall();
+    c.localGet(time).i64Const(-1).i64Eq().brIf(this.faulted);
+    c.end(asked);
+    return { width: 64, local: time, low: 0, high: 0, isClean: true, most: Infinity };
   }
 
   stackWidth(): Width {
@@ -439,122 +390,6 @@ export abstract class CodeEmitter extends FlagWriter implements Emitter<Value> {
     const register = this.#registerOf(operand);
     if (register === undefined) throw new TypeError(`operand ${operand.text} is not written`);
     this.writeGeneral(register, value);
-  }
-
-  // Memory.
-
-  /** The linear address: i32, in 64-bit code i64. */
-  #linear(segment: number, address: Value, bytes: number, write: boolean): Value {
-    const { c } = this;
-    if (this.mode === 64) {
-      const offset = this.zeroExtend(address, 64);
-      if (segment < 4) return offset;
-      c.i32Const(0).i64Load(at.REGISTERS + 8 * (at.SLOT_BASES + segment));
-      this.raw(offset).i64Add();
-      return this.keep(64);
-    }
-    if (this.#shape.flat && segment < 4) return this.zeroExtend(address, 32);
-    this.clean(address).i32Const(segment << INFO_SEGMENT_SHIFT | bytes | (write ? INFO_WRITE : 0));
-    this.pushPc();
-    c.call(this.machinery.segment);
-    const linear = this.keep(64);
-    this.raw(linear).i64Const(-1).i64Eq().brIf(this.faulted);
-    this.raw(linear).i32WrapI64();
-    return this.keep(32);
-  }
-
-  /** Looks an access up: the host's address goes to a variable, and whether it missed to the stack. */
-  #probe(linear: Value, bytes: number, table: number, host: Local): void {
-    const { c } = this;
-    const entry = this.variable("i32");
-    // The entry: page number times 16.
-    this.pushTlb();
-    this.narrow(linear).i32Const(8).i32ShrU().i32Const((at.TLB_ENTRIES - 1) << 4).i32And().i32Add();
-    c.localTee(entry).i32Load(table + 8);
-    this.narrow(linear).i32Add().localSet(host);
-    // The page of the last byte must be that of the tag: this finds crossings, too.
-    if (linear.width === 64) {
-      c.localGet(entry).i64Load(table);
-      this.raw(linear);
-      if (bytes > 1) c.i64Const(bytes - 1).i64Add();
-      c.i64Const(-0x1000).i64And().i64Ne();
-    } else {
-      c.localGet(entry).i32Load(table);
-      this.raw(linear);
-      if (bytes > 1) c.i32Const(bytes - 1).i32Add();
-      c.i32Const(-0x1000).i32And().i32Ne();
-    }
-  }
-
-  /** The long way to the host's address. */
-  #slow(
-    how: "load" | "store" | "update",
-    linear: Value,
-    segment: number,
-    bytes: number,
-    host: Local,
-  ): void {
-    const { c } = this;
-    this.beforeCall();
-    this.raw(linear);
-    if (linear.width === 64) c.f64ConvertI64S();
-    else c.f64ConvertI32U();
-    c.i32Const(segment << INFO_SEGMENT_SHIFT | bytes);
-    this.pushPc();
-    c.call(this.machinery[how]).localSet(host);
-    this.afterCall();
-    c.localGet(host).i32Eqz().brIf(this.faulted);
-  }
-
-  #hostFor(how: "load" | "update", segment: number, address: Value, width: Width): Local {
-    const { c } = this;
-    const write = how === "update";
-    const linear = this.#linear(segment, address, width / 8, write);
-    const host = this.variable("i32");
-    this.#probe(linear, width / 8, write ? at.TLB_SIZE : 0, host);
-    const miss = c.if(undefined, "unlikely");
-    this.#slow(how, linear, segment, width / 8, host);
-    c.end(miss);
-    return host;
-  }
-
-  #loadAt(segment: number, address: Value, width: Width): Value {
-    return this.#loadHost(this.#hostFor("load", segment, address, width), width);
-  }
-
-  #loadHost(host: Local, width: Width): Value {
-    const { c } = this;
-    c.localGet(host);
-    const align = { align: 0 };
-    if (width === 8) c.i32Load8U(0);
-    else if (width === 16) c.i32Load16U(align);
-    else if (width === 32) c.i32Load(align);
-    else if (width === 64) c.i64Load(align);
-    else c.v128Load(align);
-    return this.keep(width);
-  }
-
-  #storeHost(host: Local, value: Value): void {
-    const { c } = this;
-    c.localGet(host);
-    this.raw(value);
-    const align = { align: 0 };
-    if (value.width === 8) c.i32Store8(0);
-    else if (value.width === 16) c.i32Store16(align);
-    else if (value.width === 32) c.i32Store(align);
-    else if (value.width === 64) c.i64Store(align);
-    else c.v128Store(align);
-  }
-
-  #finishIfScratch(host: Local): void {
-    const { c } = this;
-    c.localGet(host).i32Const(at.SCRATCH).i32Eq();
-    const label = c.if(undefined, "unlikely");
-    this.beforeCall();
-    this.pushPc();
-    c.call(this.machinery.finish);
-    this.afterCall();
-    c.end(label);
   }
 
   // Addresses of code, worked out only if wanted.

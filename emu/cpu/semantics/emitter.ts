@@ -326,6 +326,9 @@ export interface Emitter<V> {
   /** Loads flags: those in the mask that the privilege level may change. */
   setFlagsRegister(value: V, mask: number): void;
 
+  /** The time-stamp counter, of 64 bits; #GP where the system keeps it from programs. */
+  timeStamp(): V;
+
   /** Address of the next instruction, of the operand size. */
   next(): V;
   /**

@@ -235,6 +235,13 @@ const salc: Semantics = (e) => e.setRegister(0, e.signExtend(e.flag(CF), 8));
 
 const xlat: Semantics = (e) => e.setRegister(0, e.read(0));
 
+/** RDTSC. */
+const rdtsc: Semantics = (e) => {
+  const time = e.timeStamp();
+  e.setRegister(0, e.truncate(time, 32));
+  e.setRegister(2, e.truncate(e.shr(time, e.constant(32, 64)), 32));
+};
+
 const nothing: Semantics = () => {};
 
 /** The distance from one element to the next, by DF. */
@@ -394,7 +401,7 @@ export const moveSemantics: Readonly<Record<string, Semantics>> = {
   ...{ xchg, bswap, movbe, cmovcc, setcc, cbw, cwd },
   ...{ push: pushOperand, pop, pusha, popa, enter, leave, pushf, popf, lahf, sahf },
   ...{ clc: clearFlag(CF), stc: setFlag(CF), cld: clearFlag(DF), std: setFlag(DF), cmc, salc },
-  ...{ xlat, movs, stos, lods, cmps, scas },
+  ...{ rdtsc, xlat, movs, stos, lods, cmps, scas },
   ...{ daa: decimalAdjust(false), das: decimalAdjust(true) },
   ...{ aaa: asciiAdjust(false), aas: asciiAdjust(true), aam, aad },
   ...{ nop: nothing, pause: nothing, endbr32: nothing, endbr64: nothing },

@@ -288,10 +288,20 @@ function isTscDenied(cpu: Processor): boolean {
   return cpu.cpl !== 0 && (cpu.cr4 & cr4Bits.TSD) !== 0;
 }
 
-const rdtsc: SystemSemantics = (cpu, i, form) => {
-  if (isTscDenied(cpu)) return notAllowed(cpu, i, form);
-  setPair(cpu, timeStamp(cpu));
-};
+/** Whether what RDTSC gives is not just the time: it is denied, or moved. */
+export function asksForTime(cpu: Processor): boolean {
+  return isTscDenied(cpu) || (cpu.msrs.get(tscAdjust) ?? 0n) !== 0n;
+}
+
+/**
+ * The time-stamp counter as RDTSC reads it.
+ *
+ * @throws {Fault} #GP(0) where CR4.TSD keeps it from this level.
+ */
+export function readTimeStamp(cpu: Processor): bigint {
+  if (isTscDenied(cpu)) throw generalProtection();
+  return timeStamp(cpu);
+}
 
 const rdtscp: SystemSemantics = (cpu, i, form) => {
   if (isTscDenied(cpu)) return notAllowed(cpu, i, form);
@@ -367,6 +377,6 @@ export const controlSemantics: Readonly<Record<string, SystemSemantics>> = {
   ...{ invlpg: privileged(invlpg), invpcid: privileged(invpcid) },
   ...{ invd: privileged(nothing), wbinvd: privileged(nothing), wbnoinvd: privileged(nothing) },
   ...{ clflush: touchLine, clflushopt: touchLine, clwb: touchLine, serialize: nothing },
-  ...{ rdtsc, rdtscp, rdpid, rdpmc, xgetbv, xsetbv, rdrand: random, rdseed: random },
+  ...{ rdtscp, rdpid, rdpmc, xgetbv, xsetbv, rdrand: random, rdseed: random },
   ...{ clac: setAlignmentCheck(false), stac: setAlignmentCheck(true) },
 };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { faultOf, guestProcessor, GuestTables, step } from "../../../testdata/guest_processor.ts";
 import { cr0Bits, cr4Bits, eferBits, eflag, type Processor, vectors } from "../processor.ts";
+import { evaluateOnProcessor } from "../evaluate_processor.ts";
 import { controlSemantics, setCr0, setCr3, setCr4 } from "./control.ts";
 import { cpuModel } from "./cpuid.ts";
 
@@ -15,7 +16,9 @@ function guest(withFeatures: readonly string[] = features) {
   return { ...guestProcessor(withFeatures, undefined, { apic }), apic };
 }
 
-const run = (cpu: Processor, code: string) => step(cpu, controlSemantics, code);
+// RDTSC is described like instructions that compute, and asks here who may read.
+const semantics = { ...controlSemantics, rdtsc: evaluateOnProcessor };
+const run = (cpu: Processor, code: string) => step(cpu, semantics, code);
 
 /** How often all, or all that is not global, was flushed. */
 function flushes(mmu: ReturnType<typeof guest>["mmu"]) {
