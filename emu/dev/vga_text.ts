@@ -49,8 +49,10 @@ const shownNs = 25_422;
 /** Bits that exist, by register. */
 const sequencerMasks = [0x03, 0x3d, 0x0f, 0x3f, 0x0e];
 const graphicsMasks = [0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff];
+/** Those of the attributes behind the palette, whose colours have six bits. */
+const attributeMasks = [0xef, 0xff, 0x3f, 0x0f, 0x0f];
+const paletteSize = 16;
 const crtcCount = 25;
-const attributeCount = 21;
 
 /** One character on the screen. */
 export interface TextCell {
@@ -95,12 +97,14 @@ export class Vga implements Device {
     attributeIndex: 0,
     /** The next write to 3c0 is data. */
     attributeData: false,
-    attributes: new Uint8Array(attributeCount),
+    attributes: new Uint8Array(paletteSize + attributeMasks.length),
     dacMask: 0xff,
     dacReads: 0,
     dacWrites: 0,
     /** Which of red, green and blue is next. */
     dacPart: 0,
+    /** Red and green that were written, until blue has come. */
+    dacHeld: new Uint8Array(2),
     /** What 3c7 says: 3 while colours are read, 0 while they are written. */
     dacState: 0,
     dac: new Uint8Array(3 * 256),
@@ -155,7 +159,7 @@ export class Vga implements Device {
   /** Mode 3, a dark screen, the font loaded. */
   reset(): void {
     const r = this.#r;
-    for (const bytes of [r.crtc, r.attributes, r.dac, r.latches, r.memory]) bytes.fill(0);
+    for (const bytes of [r.dacHeld, r.latches, r.memory]) bytes.fill(0);
     r.misc = mode3.misc;
     r.sequencer.set(mode3.sequencer);
     r.graphics.set(mode3.graphics);
@@ -405,7 +409,7 @@ export class Vga implements Device {
     const r = this.#r;
     const index = r.attributeIndex & 0x1f;
     if (!r.attributeData) r.attributeIndex = value & 0x3f;
-    else if (index < attributeCount) r.attributes[index] = value & (index < 16 ? 0x3f : 0xff);
+    else r.attributes[index] = value & (attributeMasks[index - paletteSize] ?? 0x3f);
     r.attributeData = !r.attributeData;
   }
 
@@ -419,9 +423,13 @@ export class Vga implements Device {
 
   #writeDac(value: number): void {
     const r = this.#r;
-    r.dac[3 * r.dacWrites + r.dacPart] = value & 0x3f;
-    r.dacPart = (r.dacPart + 1) % 3;
-    if (r.dacPart === 0) r.dacWrites = (r.dacWrites + 1) & 0xff;
+    if (r.dacPart < 2) {
+      r.dacHeld[r.dacPart++] = value & 0x3f;
+      return;
+    }
+    r.dac.set([...r.dacHeld, value & 0x3f], 3 * r.dacWrites);
+    r.dacPart = 0;
+    r.dacWrites = (r.dacWrites + 1) & 0xff;
   }
 
   /** Where in the planes an offset in the window leads; -1 where the window is closed. */

@@ -567,4 +567,528 @@ export const scripts = {
     out4 cfc ffffffff
     in4 cfc
   `,
+  "vga: registers": `
+    out 3c2 67; colour addresses, memory on
+    in 3cc
+    in 3b5; nobody at the other place
+    out 3c4 0d
+    in 3c4 &07
+    out 3c4 00
+    out 3c5 03
+    out 3c4 01
+    out 3c5 ff
+    out 3c4 02
+    out 3c5 ff
+    out 3c4 03
+    out 3c5 ff
+    out 3c4 04
+    out 3c5 ff
+    out 3c4 00
+    in 3c5
+    out 3c4 01
+    in 3c5
+    out 3c4 02
+    in 3c5
+    out 3c4 03
+    in 3c5
+    out 3c4 04
+    in 3c5
+    out 3ce 00
+    out 3cf ff
+    out 3ce 01
+    out 3cf ff
+    out 3ce 02
+    out 3cf ff
+    out 3ce 03
+    out 3cf ff
+    out 3ce 04
+    out 3cf ff
+    out 3ce 05
+    out 3cf ff
+    out 3ce 06
+    out 3cf ff
+    out 3ce 07
+    out 3cf ff
+    out 3ce 08
+    out 3cf ff
+    out 3ce 00
+    in 3cf
+    out 3ce 01
+    in 3cf
+    out 3ce 02
+    in 3cf
+    out 3ce 03
+    in 3cf
+    out 3ce 04
+    in 3cf
+    out 3ce 05
+    in 3cf
+    out 3ce 06
+    in 3cf
+    out 3ce 07
+    in 3cf
+    out 3ce 08
+    in 3cf
+    out 3d4 11
+    out 3d5 0e
+    out 3d4 00
+    out 3d5 40
+    out 3d4 01
+    out 3d5 41
+    out 3d4 02
+    out 3d5 42
+    out 3d4 03
+    out 3d5 43
+    out 3d4 04
+    out 3d5 44
+    out 3d4 05
+    out 3d5 45
+    out 3d4 06
+    out 3d5 46
+    out 3d4 07
+    out 3d5 47
+    out 3d4 08
+    out 3d5 48
+    out 3d4 09
+    out 3d5 49
+    out 3d4 0a
+    out 3d5 4a
+    out 3d4 0b
+    out 3d5 4b
+    out 3d4 0c
+    out 3d5 4c
+    out 3d4 0d
+    out 3d5 4d
+    out 3d4 0e
+    out 3d5 4e
+    out 3d4 0f
+    out 3d5 4f
+    out 3d4 10
+    out 3d5 50
+    out 3d4 12
+    out 3d5 8f
+    out 3d4 00
+    in 3d5
+    out 3d4 01
+    in 3d5
+    out 3d4 02
+    in 3d5
+    out 3d4 03
+    in 3d5
+    out 3d4 04
+    in 3d5
+    out 3d4 05
+    in 3d5
+    out 3d4 06
+    in 3d5
+    out 3d4 07
+    in 3d5
+    out 3d4 08
+    in 3d5
+    out 3d4 09
+    in 3d5
+    out 3d4 0a
+    in 3d5
+    out 3d4 0b
+    in 3d5
+    out 3d4 0c
+    in 3d5
+    out 3d4 0d
+    in 3d5
+    out 3d4 0e
+    in 3d5
+    out 3d4 0f
+    in 3d5
+    out 3d4 10
+    in 3d5
+    out 3d4 11
+    in 3d5
+    out 3d4 12
+    in 3d5
+    out 3d4 11
+    out 3d5 8e
+    out 3d4 01
+    out 3d5 11
+    out 3d4 07
+    out 3d5 00
+    out 3d4 07
+    out 3d5 10
+    out 3d4 09
+    out 3d5 4f
+    out 3d4 01
+    in 3d5
+    out 3d4 07
+    in 3d5
+    out 3d4 09
+    in 3d5
+    out 3d4 11
+    in 3d5
+    in 3da &0; the next byte is an index
+    out 3c0 00
+    out 3c0 0f
+    out 3c0 01
+    out 3c0 10
+    out 3c0 02
+    out 3c0 11
+    out 3c0 03
+    out 3c0 12
+    out 3c0 04
+    out 3c0 13
+    out 3c0 05
+    out 3c0 14
+    out 3c0 06
+    out 3c0 15
+    out 3c0 07
+    out 3c0 16
+    out 3c0 08
+    out 3c0 17
+    out 3c0 09
+    out 3c0 18
+    out 3c0 0a
+    out 3c0 19
+    out 3c0 0b
+    out 3c0 1a
+    out 3c0 0c
+    out 3c0 1b
+    out 3c0 0d
+    out 3c0 1c
+    out 3c0 0e
+    out 3c0 1d
+    out 3c0 0f
+    out 3c0 1e
+    out 3c0 10
+    out 3c0 1f
+    out 3c0 11
+    out 3c0 20
+    out 3c0 12
+    out 3c0 21
+    out 3c0 13
+    out 3c0 22
+    out 3c0 14
+    out 3c0 23
+    in 3da &0
+    out 3c0 00
+    in 3c1
+    in 3da &0
+    out 3c0 05
+    in 3c1
+    in 3da &0
+    out 3c0 0f
+    in 3c1
+    in 3da &0
+    out 3c0 10
+    in 3c1
+    in 3da &0
+    out 3c0 12
+    in 3c1
+    in 3da &0
+    out 3c0 14
+    in 3c1
+    in 3da &0
+    out 3c0 20
+    in 3da &0
+    in 3c0
+    out 3c8 12
+    out 3c9 09
+    out 3c9 0a
+    out 3c9 0b
+    out 3c8 10
+    out 3c9 01
+    out 3c9 02
+    out 3c9 03
+    out 3c9 3f
+    out 3c9 2f
+    out 3c9 1f
+    out 3c9 07; a colour counts when its third part has come
+    in 3c7 &03
+    in 3c8
+    out 3c7 10
+    in 3c7 &03
+    in 3c9
+    in 3c9
+    in 3c9
+    in 3c9
+    in 3c9
+    in 3c9
+    in 3c9
+    in 3c9
+    out 3c2 66; the other place
+    in 3d5
+    out 3b4 01
+    in 3b5
+  `,
+  "vga: text, its window, and a font": `
+    out 3c2 67
+    out 3c4 00
+    out 3c5 03
+    out 3c4 01
+    out 3c5 00
+    out 3c4 02
+    out 3c5 03
+    out 3c4 03
+    out 3c5 00
+    out 3c4 04
+    out 3c5 02
+    out 3ce 00
+    out 3cf 00
+    out 3ce 01
+    out 3cf 00
+    out 3ce 02
+    out 3cf 00
+    out 3ce 03
+    out 3cf 00
+    out 3ce 04
+    out 3cf 00
+    out 3ce 05
+    out 3cf 10
+    out 3ce 06
+    out 3cf 0e
+    out 3ce 07
+    out 3cf 00
+    out 3ce 08
+    out 3cf ff
+    write b8000 1f421e41
+    write b8004 12345678
+    read b8000
+    read b8001
+    read b8004
+    read a0000; not mapped
+    read b0000
+    out 3c4 02
+    out 3c5 01
+    write b8000 ffffffff; only characters
+    read b8000
+    out 3c4 02; the font, as kernels load it
+    out 3c5 04
+    out 3c4 04
+    out 3c5 07
+    out 3ce 04
+    out 3cf 02
+    out 3ce 05
+    out 3cf 00
+    out 3ce 06
+    out 3cf 00
+    write a0820 5a3c187e
+    read a0820
+    write a0822 0000ff00
+    read a0820
+    out 3c4 02
+    out 3c5 03
+    out 3c4 04
+    out 3c5 03
+    out 3ce 04
+    out 3cf 00
+    out 3ce 05
+    out 3cf 10
+    out 3ce 06
+    out 3cf 0e
+    read b8000
+    read b8004
+  `,
+  "vga: planes, what is read from them and written to them": `
+    out 3c2 67
+    out 3c4 00
+    out 3c5 03
+    out 3c4 02
+    out 3c5 0f
+    out 3c4 04
+    out 3c5 06
+    out 3ce 00
+    out 3cf 00
+    out 3ce 01
+    out 3cf 00
+    out 3ce 02
+    out 3cf 00
+    out 3ce 03
+    out 3cf 00
+    out 3ce 04
+    out 3cf 00
+    out 3ce 05
+    out 3cf 00
+    out 3ce 06
+    out 3cf 05
+    out 3ce 07
+    out 3cf 0f
+    out 3ce 08
+    out 3cf ff
+    write a0000 0f0f0f0f
+    read a0000
+    out 3c4 02
+    out 3c5 01
+    write a0100 11223344
+    out 3c4 02
+    out 3c5 02
+    write a0100 22446688
+    out 3c4 02
+    out 3c5 04
+    write a0100 336699cc
+    out 3c4 02
+    out 3c5 08
+    write a0100 4488cd10
+    out 3ce 04
+    out 3cf 00
+    read a0100
+    out 3ce 04
+    out 3cf 01
+    read a0100
+    out 3ce 04
+    out 3cf 02
+    read a0100
+    out 3ce 04
+    out 3cf 03
+    read a0100
+    out 3c4 02
+    out 3c5 0f
+    out 3ce 03
+    out 3cf 08
+    out 3ce 08
+    out 3cf ff
+    read a0100
+    write a0100 c35aa50f
+    out 3ce 04
+    out 3cf 00
+    read a0100
+    out 3ce 04
+    out 3cf 03
+    read a0100
+    out 3ce 03
+    out 3cf 10
+    out 3ce 08
+    out 3cf ff
+    read a0100
+    write a0100 c35aa50f
+    out 3ce 04
+    out 3cf 00
+    read a0100
+    out 3ce 04
+    out 3cf 03
+    read a0100
+    out 3ce 03
+    out 3cf 18
+    out 3ce 08
+    out 3cf ff
+    read a0100
+    write a0100 c35aa50f
+    out 3ce 04
+    out 3cf 00
+    read a0100
+    out 3ce 04
+    out 3cf 03
+    read a0100
+    out 3ce 03
+    out 3cf 03
+    out 3ce 08
+    out 3cf f0
+    read a0100
+    write a0100 c35aa50f
+    out 3ce 04
+    out 3cf 00
+    read a0100
+    out 3ce 04
+    out 3cf 03
+    read a0100
+    out 3ce 03
+    out 3cf 1d
+    out 3ce 08
+    out 3cf ff
+    read a0100
+    write a0100 c35aa50f
+    out 3ce 04
+    out 3cf 00
+    read a0100
+    out 3ce 04
+    out 3cf 03
+    read a0100
+    out 3ce 03
+    out 3cf 00
+    out 3ce 08
+    out 3cf ff
+    out 3ce 00
+    out 3cf 05
+    out 3ce 01
+    out 3cf 03
+    write a0104 a5a5a5a5; set and reset
+    out 3ce 04
+    out 3cf 00
+    read a0104
+    out 3ce 04
+    out 3cf 01
+    read a0104
+    out 3ce 04
+    out 3cf 02
+    read a0104
+    out 3ce 04
+    out 3cf 03
+    read a0104
+    out 3ce 01
+    out 3cf 00
+    out 3ce 05
+    out 3cf 01
+    read a0100
+    write a0200 00000000; mode 1 copies what was read last
+    out 3ce 04
+    out 3cf 00
+    read a0200
+    out 3ce 04
+    out 3cf 01
+    read a0200
+    out 3ce 04
+    out 3cf 02
+    read a0200
+    out 3ce 04
+    out 3cf 03
+    read a0200
+    out 3ce 05
+    out 3cf 02
+    out 3ce 08
+    out 3cf 3c
+    read a0100
+    write a0204 0a05030c; mode 2 writes colours
+    out 3ce 04
+    out 3cf 00
+    read a0204
+    out 3ce 04
+    out 3cf 01
+    read a0204
+    out 3ce 04
+    out 3cf 02
+    read a0204
+    out 3ce 04
+    out 3cf 03
+    read a0204
+    out 3ce 05
+    out 3cf 03
+    out 3ce 08
+    out 3cf ff
+    out 3ce 00
+    out 3cf 09
+    out 3ce 03
+    out 3cf 02
+    read a0104
+    write a0208 f00ff0aa; mode 3 masks
+    out 3ce 04
+    out 3cf 00
+    read a0208
+    out 3ce 04
+    out 3cf 01
+    read a0208
+    out 3ce 04
+    out 3cf 02
+    read a0208
+    out 3ce 04
+    out 3cf 03
+    read a0208
+    out 3ce 05
+    out 3cf 08
+    out 3ce 02
+    out 3cf 05
+    out 3ce 07
+    out 3cf 0f
+    read a0100; which dots have a colour
+    read a0204
+    out 3ce 07
+    out 3cf 03
+    read a0204
+    read a0208
+  `,
 } as const;
