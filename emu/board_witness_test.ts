@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { answers } from "../testdata/board/answers.ts";
 import { scripts } from "../testdata/board/scripts.ts";
 import { type Step, stepsOf } from "../testdata/board/steps.ts";
+import { vgaAnswers } from "../testdata/board/vga_answers.ts";
+import { vgaScripts } from "../testdata/board/vga_scripts.ts";
 import { Board } from "./board.ts";
 
 /** Does a step, and gives what was read; 0 where nothing was. */
@@ -29,11 +31,13 @@ function perform({ bus }: Board, { op, at, value }: Step): number {
   }
 }
 
-for (const [name, script] of Object.entries(scripts)) {
+const witnesses: typeof answers = { ...answers, ...vgaAnswers };
+
+for (const [name, script] of Object.entries({ ...scripts, ...vgaScripts })) {
   Deno.test(`the board answers as QEMU does: ${name}`, () => {
     const board = new Board();
     const steps = stepsOf(script);
-    const witness = answers[name] ?? [];
+    const witness = witnesses[name] ?? [];
     assert.equal(witness.length, steps.length, "make the answers anew");
     const wrong = steps.flatMap((step, i) => {
       const [time, expected] = witness[i] ?? [0, 0];

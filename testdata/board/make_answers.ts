@@ -1,5 +1,6 @@
 /**
- * Asks QEMU what `scripts.ts` asks, and writes `answers.ts`:
+ * Asks QEMU what `scripts.ts` and `vga_scripts.ts` ask, and writes `answers.ts` and
+ * `vga_answers.ts`:
  *
  *     deno run -A testdata/board/make_answers.ts
  *
@@ -11,6 +12,7 @@
 
 import { scripts } from "./scripts.ts";
 import { type Step, stepsOf } from "./steps.ts";
+import { vgaScripts } from "./vga_scripts.ts";
 
 /**
  * The ROM's code, loaded at 0xffff0000.
@@ -106,25 +108,37 @@ async function ask(
 const version = new TextDecoder().decode(
   (await new Deno.Command("qemu-system-x86_64", { args: ["--version"] }).output()).stdout,
 ).split("\n")[0];
-const out = [
-  "/**",
-  " * What QEMU answers to `scripts.ts`: for every step the time in nanoseconds and what",
-  " * was read, 0 for steps that read nothing. Made by `make_answers.ts` with",
-  ` * ${version}.`,
-  " */",
-  "",
-  "/** By script. */",
-  "export const answers: Readonly<Record<string, readonly (readonly [number, number])[]>> = {",
-];
-for (const [name, script] of Object.entries(scripts)) {
-  // Only those that ask a VGA have one, since PCI's would show among PCI's functions.
-  const devices = name.startsWith("vga:") ? ["isa-vga"] : [];
-  const all = (await ask(stepsOf(script), devices)).map(([time, value]) =>
-    `[${time}, 0x${value.toString(16)}]`
-  );
-  out.push(`  ${JSON.stringify(name)}: [`);
-  for (let i = 0; i < all.length; i += 6) out.push(`    ${all.slice(i, i + 6).join(", ")},`);
-  out.push("  ],");
+/** Writes the answers to some scripts; a VGA is there only for those that ask one, since PCI's
+ * functions are asked for as well. */
+async function write(
+  all: Readonly<Record<string, string>>,
+  file: string,
+  constant: string,
+  devices: readonly string[],
+): Promise<void> {
+  const out = [
+    "/**",
+    ` * What QEMU answers to \`${file.replace("answers", "scripts")}\`: for every step the time in`,
+    " * nanoseconds and what was read, 0 for steps that read nothing. Made by `make_answers.ts` with",
+    ` * ${version}.`,
+    " */",
+    "",
+    "/** By script. */",
+    `export const ${constant}: Readonly<Record<string, readonly (readonly [number, number])[]>> = {`,
+  ];
+  for (const [name, script] of Object.entries(all)) {
+    const answers = (await ask(stepsOf(script), devices)).map(([time, value]) =>
+      `[${time}, 0x${value.toString(16)}]`
+    );
+    out.push(`  ${JSON.stringify(name)}: [`);
+    for (let i = 0; i < answers.length; i += 6) {
+      out.push(`    ${answers.slice(i, i + 6).join(", ")},`);
+    }
+    out.push("  ],");
+  }
+  out.push("};", "");
+  await Deno.writeTextFile(new URL(file, import.meta.url), out.join("\n"));
 }
-out.push("};", "");
-await Deno.writeTextFile(new URL("answers.ts", import.meta.url), out.join("\n"));
+
+await write(scripts, "answers.ts", "answers", []);
+await write(vgaScripts, "vga_answers.ts", "vgaAnswers", ["isa-vga"]);

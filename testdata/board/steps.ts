@@ -18,7 +18,8 @@ export interface Step {
 
 /** Reads a script. */
 export function stepsOf(script: string): Step[] {
-  return script.split("\n").map((line) => line.trim()).filter((line) => line !== "").map((line) => {
+  const lines = script.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  return lines.flatMap(expanded).map((line) => {
     const [op = "", at = "", ...rest] = (line.split(";")[0] ?? "").trim().split(" ");
     const hex = (prefix: string) => {
       const found = rest.find((word) => word.startsWith(prefix));
@@ -33,4 +34,12 @@ export function stepsOf(script: string): Step[] {
       line,
     };
   });
+}
+
+/** A line that stands for two. */
+function expanded(line: string): string[] {
+  const [, op, port = "", index = "", rest = ""] = /^(set|get) (\w+) (\w+)(.*)$/.exec(line) ?? [];
+  if (op === undefined) return [line];
+  const data = (Number.parseInt(port, 16) + 1).toString(16);
+  return [`out ${port} ${index}`, `${op === "set" ? "out" : "in"} ${data}${rest}`];
 }
