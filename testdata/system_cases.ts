@@ -300,6 +300,20 @@ export function interruptCases(): RomCase[] {
       });
     }
   }
+  const traced: Readonly<Record<string, (p: RomProgram) => void>> = {
+    nop: (p) => void p.emit("nop").emit("nop"),
+    "a fault": (p) => void p.emit("ud2"),
+    popf: (p) => void p.emit("popfd").emit("nop"),
+  };
+  for (const [name, write] of Object.entries(traced)) {
+    all.push({
+      name: `TF and ${name}`,
+      code: (p) => {
+        p.emit("mov", "eax", sel.data).push(2, 0x102).emit("popfd");
+        write(p);
+      },
+    });
+  }
   all.push({
     name: "int beyond the table",
     code: (p) => void p.user().emit("int", 0x50),

@@ -265,6 +265,8 @@ export class Processor {
    * 1 after STI, 2 after MOV SS and POP SS.
    */
   shadow = 0;
+  /** Set by INT n and its kin: no debug trap follows them, for they have cleared TF. */
+  untraced = false;
   /** It waits for an interrupt. */
   halted = false;
   /** An NMI was delivered, and no IRET has come since: none is taken. */

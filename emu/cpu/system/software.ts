@@ -42,6 +42,7 @@ function keepRip(cpu: Processor): void {
 function raise(cpu: Processor, vector: number, kind: EventKind): void {
   if (cpu.host?.interrupt?.(vector) === true) return keepRip(cpu);
   throughTable(cpu, vector, kind, undefined, cpu.nextRip);
+  cpu.untraced = true;
   keepRip(cpu);
 }
 
@@ -50,6 +51,7 @@ const int: SystemSemantics = (cpu, i) => {
   if (!cpu.isVirtual8086) return raise(cpu, vector, "software");
   if (hasVirtualInterrupts(cpu) && isProgramsOwn(cpu, vector)) {
     throughVirtualVectors(cpu, vector, cpu.nextRip);
+    cpu.untraced = true;
     return keepRip(cpu);
   }
   if (cpu.iopl < 3) throw generalProtection();

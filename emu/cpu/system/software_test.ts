@@ -24,6 +24,14 @@ Deno.test("INT saves the next instruction, wants a gate for its level, and has E
   assert.deepEqual(guest.stack(2), [place.userCode + 2, sel.userCode]);
 });
 
+Deno.test("no debug trap follows INT: it has cleared TF", () => {
+  const guest = new SystemGuest("protected");
+  guest.idt(0x80, sel.code, place.handler, 15);
+  guest.cpu.eflags |= TF;
+  assert.equal(attempt(guest, "int", 0x80), "none");
+  assert.deepEqual([guest.cpu.eflags & TF, guest.cpu.untraced], [0, true]);
+});
+
 Deno.test("INT 13 has no error code", () => {
   const guest = new SystemGuest("protected");
   guest.idt(13, sel.code, place.handler, 14);
