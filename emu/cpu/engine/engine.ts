@@ -181,6 +181,7 @@ export class Engine {
     this.#setEnd(this.#options.timeStamp() + granted);
     words[at.TSC_ASKED >> 2] = asksForTime(cpu) ? 1 : 0;
     cpu.shadow = 0;
+    cpu.untraced = false;
     const before = this.#retired;
     try {
       this.#enter();
@@ -195,7 +196,7 @@ export class Engine {
     if (fault !== undefined) {
       this.#fault = undefined;
       this.#deliver(fault);
-    } else if (isStepped && shadow < 2 && this.#retired > before) {
+    } else if (isStepped && cpu.shadow < 2 && !cpu.untraced && this.#retired > before) {
       cpu.debug[6] = (cpu.debug[6] ?? 0n) | 0x4000n;
       this.#deliver(new Fault(vectors.DB));
     }
