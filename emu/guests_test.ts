@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { answers } from "../testdata/guests/answers.ts";
-import { type Guest, type GuestEnd, witnessedGuests } from "../testdata/guests/guests.ts";
-import { memoryProber, portProber } from "../testdata/guests/probers.ts";
+import {
+  type Guest,
+  type GuestEnd,
+  manualGuests,
+  witnessedGuests,
+} from "../testdata/guests/guests.ts";
+import { manualAnswers } from "../testdata/guests/manual.ts";
+import { codeProber, memoryProber, portProber } from "../testdata/guests/probers.ts";
 import { type GuestRun, runGuest } from "../testdata/guests/run.ts";
 
 function checkEnd({ stop }: GuestRun, end: GuestEnd): void {
@@ -33,8 +39,15 @@ for (const guest of witnessedGuests()) {
   });
 }
 
+for (const guest of manualGuests()) {
+  Deno.test(`the guest "${guest.name}" sees what the manual says: ${guest.what}`, () => {
+    check(guest, manualAnswers[guest.name]);
+  });
+}
+
 Deno.test("every answer is one of a guest that there is", () => {
   assert.deepEqual(Object.keys(answers), witnessedGuests().map(({ name }) => name));
+  assert.deepEqual(Object.keys(manualAnswers), manualGuests().map(({ name }) => name));
 });
 
 Deno.test("two runs of a guest with timer interrupts end in the same state", () => {
@@ -53,5 +66,16 @@ Deno.test("guests that reprogram every device and write everywhere do not harm t
       const { machine } = runGuest(guest, 500_000);
       assert.ok(machine.instructions > 0);
     }
+  }
+});
+
+Deno.test("guests that run random bytes as code do not harm the host, and do the same twice", () => {
+  for (let seed = 1; seed <= 8; seed++) {
+    const run = () => {
+      const { machine, stop } = runGuest(codeProber(seed), 200_000);
+      assert.ok(machine.instructions > 100_000 || stop.kind !== "limit");
+      return `${machine.instructions} ${stop.kind} ${machine.stateHash()}`;
+    };
+    assert.equal(run(), run());
   }
 });
