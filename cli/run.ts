@@ -45,7 +45,6 @@ const TURN = 50;
 const PATIENCE = 500;
 /** Instructions in a slice where somebody may be typing: a fraction of a second at any speed. */
 const SHORT_SLICE = 100_000;
-const LONG_SLICE = 1_000_000;
 
 /** The host that there is. */
 export function realHost(terminal: Terminal): Host {
@@ -264,7 +263,7 @@ async function drivenBy(
   const isPaced = options.realtime === true || keyboard.isTerminal;
   const pace = new Pace(() => host.now());
   const escape = new Escape();
-  const slice = isPaced || options.timeline !== undefined ? SHORT_SLICE : LONG_SLICE;
+  const slice = Math.min(guest.slice, isPaced ? SHORT_SLICE : Infinity);
   run.mayType = () => !keyboard.isOver;
   const started = host.now();
   let turn = started;

@@ -43,7 +43,7 @@ import { peek } from "./peek.ts";
 import type { Outcome } from "./outcome.ts";
 import type { BootPlan } from "./plan.ts";
 import { prepareBoot, type PrepareOptions } from "./prepare.ts";
-import { Run, type RunLimits } from "./run.ts";
+import { Run, type RunLimits, SLICE } from "./run.ts";
 import { type KernelSymbols, symbolsOf } from "./symbols.ts";
 
 /** What to boot on. */
@@ -91,6 +91,8 @@ export class Guest {
   readonly machine: GuestMachine;
   /** What it said, line by line. */
   readonly console: GuestConsole;
+  /** Instructions in a slice of a run, at most. */
+  slice: number = SLICE;
   /** Called after each slice of a run. */
   readonly watchers: (() => void)[] = [];
   /** Called around each instruction of a run; the machine goes step by step for it. */
@@ -162,7 +164,7 @@ export class Guest {
    * @returns What it was.
    */
   run(limits: RunLimits = {}): Outcome {
-    return this.start(limits).finish();
+    return this.start(limits).finish(this.slice);
   }
 
   /**

@@ -96,10 +96,10 @@ export class Run {
     return this.#outcome = this.#judge(stop);
   }
 
-  /** Runs to the end. */
-  finish(): Outcome {
+  /** Runs to the end, in slices of so many instructions. */
+  finish(instructions: number = SLICE): Outcome {
     for (;;) {
-      const outcome = this.slice();
+      const outcome = this.slice(instructions);
       if (outcome !== undefined) return outcome;
     }
   }

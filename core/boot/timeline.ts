@@ -32,7 +32,7 @@ export interface Phase {
 }
 
 /** Instructions in a slice while a timeline is drawn. */
-export const TIMELINE_SLICE = 100_000;
+export const TIMELINE_SLICE = 20_000;
 
 /** What the console says at a border, and the phase that begins with it. */
 const said: readonly (readonly [pattern: RegExp, phase: (found: RegExpExecArray) => string])[] = [
@@ -53,8 +53,11 @@ export class Timeline {
   constructor(guest: Guest) {
     this.#guest = guest;
     this.#begin(this.#place());
+    guest.slice = TIMELINE_SLICE;
     guest.watchers.push(() => this.#look());
     watchEvents(guest.machine, ({ level }) => {
+      // What was said before belongs before.
+      guest.machine.board.flush();
       if (level !== 3 || this.#inUserspace) return;
       this.#inUserspace = true;
       this.#begin("userspace");

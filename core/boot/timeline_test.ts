@@ -4,7 +4,7 @@ import { bzImage } from "../../testdata/bzimage_builder.ts";
 import { type Act, fakeMachine } from "../../testdata/fake_machine.ts";
 import { boot } from "./guest.ts";
 import { timelineHtml, timelineSvg } from "./draw_timeline.ts";
-import { type Phase, Timeline, timelineJson } from "./timeline.ts";
+import { type Phase, Timeline, TIMELINE_SLICE, timelineJson } from "./timeline.ts";
 
 /** Runs a script, moving the processor at marked places, and gives back the phases. */
 async function phases(script: readonly (Act | { readonly moves: number })[]) {
@@ -38,8 +38,8 @@ Deno.test("a boot is decompressor, kernel, init, with the instructions of each",
   assert.deepEqual(
     found.map(({ name, from, to }) => [name, to.instructions - from.instructions]),
     [
-      ["decompressor", 1_000_000],
-      ["kernel, silent", 1_500_001],
+      ["decompressor", TIMELINE_SLICE],
+      ["kernel, silent", 2_500_001 - TIMELINE_SLICE],
       ["kernel, talking", 500_001],
       ["init", 250_000],
     ],
