@@ -25,7 +25,7 @@
  * With a real kernel it is a conversation:
  *
  * ```ts ignore
- * const guest = await boot(await Deno.readFile("vmlinuz"), { initrd });
+ * const guest = await boot(vmlinuz, { initrd });
  * guest.run({ until: /login: $/ });
  * guest.type("root\n");
  * console.log(guest.run({ until: /# $/ }), guest.read());

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { cpuModel, cpuModelNames } from "../../emu/cpu/system/models.ts";
+import { cpuModel, cpuModelNames, defaultCpuModel } from "../../emu/cpu/system/models.ts";
 import { segmentBytes } from "../../formats/elf.ts";
 import { hex } from "../../formats/errors.ts";
 import { PT_LOAD } from "../../formats/elf_tables.ts";
@@ -64,7 +64,7 @@ export function bootPc(image: Bootable, options: PlanOptions): BootPlan {
     throw new BootError("loader", "a host for lguest's guests", "a plain PC");
   }
   const { bits } = image;
-  const cpu = options.cpu ?? (bits === 32 ? "686" : "x86-64-v2");
+  const cpu = options.cpu ?? defaultCpuModel;
   checkProcessor(cpu, bits);
   const isBare = image.inspection.boot === undefined;
   const direct = wanted === "direct" || (wanted === "auto" && isBare);

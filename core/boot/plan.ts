@@ -30,7 +30,7 @@ export interface PlanOptions {
   readonly platform?: string;
   /** Where the kernel is entered; default the loader's own way, for an ELF direct. */
   readonly entry?: EntryName;
-  /** Processor model; default one that the kernel's width asks for. */
+  /** Processor model; default x86-64-v2, for 32-bit kernels too. */
   readonly cpu?: string;
   /** The kernel command line; default empty. */
   readonly commandLine?: string;
