@@ -40,7 +40,7 @@ export interface Host {
 }
 
 /** Milliseconds between two looks at signals and at the progress line. */
-const TURN = 50;
+const TURN = 100;
 /** Milliseconds of silence before that line appears. */
 const PATIENCE = 500;
 /** Instructions in a slice where somebody may be typing: a fraction of a second at any speed. */
