@@ -252,7 +252,7 @@ const runTable = {
     },
     "The machine": {
       "--memory": { value: "size", parse: parseSize, doc: "memory; default 512M, at most 3G" },
-      "--cpu": { value: "cpu", doc: "486, 686, x86-64, x86-64-v2; default by the kernel" },
+      "--cpu": { value: "cpu", doc: "486, 686, x86-64, x86-64-v2 (default)" },
       "--paravirt-clock": { doc: "offer KVM's clock" },
       "--seed": { value: "seed", parse: parseSeed, doc: "where its random numbers start" },
       "--realtime": { doc: "let a guest that sleeps take its time" },
