@@ -64,6 +64,8 @@ const nothing: Form = {
 export class CodeCache {
   /** Instructions carried out in TypeScript; micro-operations say which. */
   readonly instructions: SystemInstruction[] = [];
+  /** Is given the form of each instruction that is decoded. */
+  onForm: ((form: Form) => void) | undefined;
 
   readonly #cpu: Processor;
   readonly #mmu: PageTables;
@@ -272,6 +274,7 @@ export class CodeCache {
     offset: number,
   ): void {
     const { mode, stackWidth: stack, words, view } = this.#cpu;
+    this.onForm?.(form);
     const system = this.#supply.system(form);
     if (system !== undefined) return this.#writeSystem(where, i, form, offset, system);
     if (semanticsOf(form) === undefined) {
