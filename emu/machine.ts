@@ -10,7 +10,15 @@
 
 import { Board, type BoardOptions, type Profile, type ProfileName, type Signal } from "./board.ts";
 import { Engine } from "./cpu/engine/engine.ts";
-import { FLAGS_OTHER, RAM, REGISTERS, SCRATCH, SEGMENTS } from "./cpu/layout.ts";
+import {
+  FLAGS_OTHER,
+  FPU_REGISTERS,
+  RAM,
+  REGISTERS,
+  SEGMENT_SIZE,
+  SEGMENTS,
+  XMM,
+} from "./cpu/layout.ts";
 import { evaluateOnProcessor } from "./cpu/evaluate_processor.ts";
 import { PageTables } from "./cpu/mmu.ts";
 import { type Devices, eflag, Fault, Processor, vectors } from "./cpu/processor.ts";
@@ -91,6 +99,7 @@ export class Machine {
   #nmi = false;
   /** Instructions of the engine's slice that the clock knows of. */
   #reported = 0;
+  #isInEngine = false;
 
   /**
    * Builds it.
@@ -149,9 +158,11 @@ export class Machine {
     cpu.refresh();
   }
 
-  /** Instructions retired since power-on. */
+  /** Instructions retired since power-on, exactly, also for who is called while it runs. */
   get instructions(): number {
-    return this.board.clock.instructions;
+    const { clock } = this.board;
+    if (!this.#isInEngine) return clock.instructions;
+    return clock.instructions + Math.max(0, this.engine.retired - this.#reported);
   }
 
   /** Virtual time since power-on, in nanoseconds. */
@@ -180,8 +191,10 @@ export class Machine {
       if (left <= 0) return this.#come({ kind: "limit" });
       const budget = Math.min(left, clock.budget, longestSlice);
       this.#reported = 0;
+      this.#isInEngine = true;
       const halt = budget > 0 ? engine.run(budget) : "budget";
       this.#report();
+      this.#isInEngine = false;
       this.#reported = 0;
       clock.runDue();
       if (halt === "interrupt") this.#interrupt();
@@ -211,7 +224,8 @@ export class Machine {
     const { cpu, board } = this;
     const hash = new StateHash();
     hash.add(cpu.bytes.subarray(REGISTERS, REGISTERS + 128));
-    hash.add(cpu.bytes.subarray(SEGMENTS, SCRATCH));
+    hash.add(cpu.bytes.subarray(SEGMENTS, SEGMENTS + 6 * SEGMENT_SIZE));
+    hash.add(cpu.bytes.subarray(XMM, FPU_REGISTERS + 128));
     const { gdtr, idtr, cr0, cr2, cr3, cr4, efer, xcr0, debug, segments } = cpu;
     const rest = JSON.stringify(
       [

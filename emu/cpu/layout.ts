@@ -81,6 +81,13 @@ export const TSC_END = 0x4c0;
 /** Not zero: TypeScript must be asked for the time-stamp counter. */
 export const TSC_ASKED = 0x4c8;
 
+/** The linear window's first address, 8 bytes; see window.ts. */
+export const WINDOW_BASE = 0x4d0;
+/** Its length in bytes, less what an access may reach, 8 bytes; 0: there is none. */
+export const WINDOW_LENGTH = 0x4d8;
+/** From a linear address in it to a byte of the memory, modulo 2^32. */
+export const WINDOW_ADDEND = 0x4e0;
+
 /** Sixty-four bytes through which accesses go that are no plain RAM, or cross pages. */
 export const SCRATCH = 0x600;
 /** Everything below is the processor's state. */

@@ -18,6 +18,7 @@
  */
 
 import * as at from "./layout.ts";
+import { LinearWindow } from "./window.ts";
 import { ACCESS_CODE, ACCESS_IMPLICIT, ACCESS_USER, ACCESS_WRITE, PageWalk } from "./page_walk.ts";
 import { Fault, type Mmu, type Processor, type Rights, vectors } from "./processor.ts";
 
@@ -46,6 +47,7 @@ export class PageTables implements Mmu {
 
   readonly #cpu: Processor;
   readonly #walk: PageWalk;
+  readonly #window: LinearWindow;
   /** Pages of code: linear address, with bit 0 for the user's rights; physical; global. */
   readonly #codeTags = new Float64Array(codeEntries).fill(NaN);
   readonly #codePages = new Float64Array(codeEntries);
@@ -72,6 +74,7 @@ export class PageTables implements Mmu {
   constructor(cpu: Processor) {
     this.#cpu = cpu;
     this.#walk = new PageWalk(cpu);
+    this.#window = new LinearWindow(cpu);
     this.#walk.onCodeWrite = (physical, bytes) => this.onCodeWrite?.(physical, bytes);
     this.reset();
   }
@@ -83,6 +86,7 @@ export class PageTables implements Mmu {
 
   /** Empties the translation buffers, whatever they hold, as after a snapshot was restored. */
   reset(): void {
+    this.#window.drop();
     this.#clear();
     this.#codeTags.fill(NaN);
     this.onCodeMappingChange?.("all");
@@ -156,6 +160,7 @@ export class PageTables implements Mmu {
   flush(global: boolean): void {
     this.#forgetCode(global);
     if (global) {
+      this.#window.drop();
       if (this.#count > manyEntries) this.#clear();
       else {
         for (let n = 0; n < this.#count; n++) this.#drop(this.#filled[n] as number);
@@ -179,6 +184,7 @@ export class PageTables implements Mmu {
 
   /** Drops the translation of one page, as large as it is. */
   invalidate(linear: number): void {
+    this.#window.dropAt(linear);
     const index = linear >>> 12 & at.TLB_ENTRIES - 1;
     const low = linear & ~0xfff;
     const high = Math.floor(linear / two32);
@@ -443,8 +449,16 @@ export class PageTables implements Mmu {
     const { page } = walk;
     if (page + 4096 <= this.#cpu.ram && walk.isLasting) {
       this.#remember(linear, page, entryOf(linear, access));
+      if ((access & ACCESS_USER) === 0) this.#widen(linear);
     }
     return page + (linear & 0xfff);
+  }
+
+  /** What the supervisor reaches by a large page, or without paging, may be the window. */
+  #widen(linear: number): void {
+    const { shift, isGlobal, entry } = this.#walk;
+    if (shift === 12) this.#window.growFlat();
+    else if (shift < 30 && isGlobal) this.#window.grow(linear, entry, shift);
   }
 
   #remember(linear: number, page: number, entry: number): void {

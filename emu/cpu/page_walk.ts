@@ -52,6 +52,8 @@ export class PageWalk {
   page = 0;
   /** Found: log2 of the size of the page that the tables have; 12 without paging. */
   shift = 12;
+  /** Found: where the entry of a page of 2 or 4 MiB is, in words of the memory. */
+  entry = 0;
   /** Found: it is global. */
   isGlobal = false;
   /** Found: the same access could also write, and the dirty bit is set. */
@@ -143,6 +145,7 @@ export class PageWalk {
       const code = this.#judge(access, entry2, entry2, 0);
       if (code >= 0) return code;
       this.#mark(word2, entry2, bits);
+      this.entry = word2;
       return this.#found(above, (entry2 & 0xffc0_0000) | (linear & 0x3f_f000), 22, entry2);
     }
     const word1 = ramWords + ((entry2 & gate) >>> 2) + (linear >>> 12 & 0x3ff);
@@ -226,6 +229,7 @@ export class PageWalk {
         this.#mark(word3, entry3, accessed);
         this.#mark(word2, entry2, bits);
       }
+      this.entry = word2;
       return this.#found(high, (entry2 & 0xffe0_0000) | (linear & 0x1f_f000), 21, entry2);
     }
     const word1 = ramWords + ((entry2 & gate) >>> 2) + (linear >>> 11 & 1022);

@@ -17,7 +17,7 @@ import { ARMS, arms, head, op, OP_SIZE } from "./microcode.ts";
 import type { Machinery, Shape } from "./machinery.ts";
 import { type RegionBlock, RegionStructure } from "./region_graph.ts";
 import { makeFlagsType, writeMakeFlags } from "./region_flags.ts";
-import { RegionEmitter } from "./region_writer.ts";
+import { RegionEmitter, type RegionTraits } from "./region_writer.ts";
 
 /** Why the interpreter came back. */
 export const reasons = {
@@ -276,13 +276,13 @@ export function writeRegion(
   pages: number,
   blocks: ReadonlyMap<number, RegionBlock>,
   entry: number,
-  wide: boolean,
+  traits: Omit<RegionTraits, "most">,
 ): Uint8Array<ArrayBuffer> {
   const { module, machinery } = engineModule(pages);
   const { code, params: [tlb] } = module.func({ params: ["i32"], results: ["i32"], export: "0" });
   let most = 0;
   for (const { count } of blocks.values()) most += count;
-  const emitter = new RegionEmitter(code, machinery, tlb, wide, most);
+  const emitter = new RegionEmitter(code, machinery, tlb, { ...traits, most });
   new RegionStructure(blocks, entry).write(code, (block, join, way) => {
     emitter.writeBlock(block, join, (offset) => {
       const branch = way(offset);

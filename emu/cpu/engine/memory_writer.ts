@@ -27,6 +27,10 @@ export abstract class MemoryWriter extends FlagWriter {
   /** Segments ES, CS, SS and DS start at 0 and end nowhere. */
   protected isFlat = false;
 
+  /** Variables with the linear window, as wide as an address; see window.ts. */
+  protected window:
+    | { readonly base: Local; readonly length: Local; readonly addend: Local }
+    | undefined;
   /** Byte address of the current read buffer; writes follow. */
   protected abstract pushTlb(): Code;
   /** Pushes the micro-operation's address. */
@@ -138,6 +142,17 @@ export abstract class MemoryWriter extends FlagWriter {
     return { width: 32, local: linear, low: 0, high: 0, isClean: true, most: 2 ** 32 - 1 };
   }
 
+  /** Adds the linear window's distance, and opens the block of what lies outside of it. */
+  #throughWindow(linear: Value, host: Local): Label | undefined {
+    const { c, window } = this;
+    if (window === undefined) return undefined;
+    this.narrow(linear).localGet(window.addend).i32Add().localSet(host);
+    this.raw(linear).localGet(window.base);
+    if (linear.width === 64) c.i64Sub().localGet(window.length).i64GeU();
+    else c.i32Sub().localGet(window.length).i32GeU();
+    return c.if();
+  }
+
   /** Looks an access up: the host's address goes to a variable, and whether it missed to the stack. */
   #probe(linear: Value, bytes: number, table: number, host: Local): void {
     const { c } = this;
@@ -188,10 +203,12 @@ export abstract class MemoryWriter extends FlagWriter {
     const write = how === "update";
     const linear = this.#linear(segment, address, width / 8, write);
     const host = this.variable("i32");
+    const outside = write ? undefined : this.#throughWindow(linear, host);
     this.#probe(linear, width / 8, write ? at.TLB_SIZE : 0, host);
     const miss = c.if(undefined, "unlikely");
     this.#slow(how, linear, segment, width / 8, host);
     c.end(miss);
+    if (outside !== undefined) c.end(outside);
     return host;
   }
 

@@ -28,6 +28,16 @@ export type Successor =
   /** Outside: at this offset of the page. */
   | { readonly offset: number };
 
+/** What is known of a region as a whole. */
+export interface RegionTraits {
+  /** It is 64-bit code. */
+  readonly wide: boolean;
+  /** Instructions of all its blocks. */
+  readonly most: number;
+  /** It is the supervisor's: the linear window is its. */
+  readonly hasWindow: boolean;
+}
+
 /** Writes a region's instructions. */
 export class RegionEmitter extends RegionFlags {
   protected override readonly faulted: Label;
@@ -47,10 +57,13 @@ export class RegionEmitter extends RegionFlags {
    * Starts a region.
    *
    * @param tlb The function's parameter.
-   * @param wide Whether it is 64-bit code.
-   * @param most Instructions of all its blocks.
    */
-  constructor(code: Code, machinery: Machinery, tlb: Local, wide: boolean, most: number) {
+  constructor(
+    code: Code,
+    machinery: Machinery,
+    tlb: Local,
+    { wide, most, hasWindow }: RegionTraits,
+  ) {
     super(code, machinery);
     this.#most = most;
     this.#wide = wide;
@@ -69,6 +82,7 @@ export class RegionEmitter extends RegionFlags {
     }
     code.i32Const(0).i64Load(at.REGISTERS + 8 * at.SLOT_CODE).localSet(this.#base);
     code.i32Const(0).i32Load(at.BUDGET).localSet(this.#budget);
+    if (hasWindow) this.#openWindow(code);
     this.#exit = code.block();
     this.faulted = code.block();
   }
@@ -145,6 +159,21 @@ export class RegionEmitter extends RegionFlags {
       }
       this.#leave(answers.go);
     }
+  }
+
+  #openWindow(code: Code): void {
+    const kind = this.#wide ? "i64" : "i32";
+    const base = code.local(kind);
+    const length = code.local(kind);
+    const addend = code.local("i32");
+    const load = (from: number) => {
+      code.i32Const(0);
+      return this.#wide ? code.i64Load(from) : code.i32Load(from);
+    };
+    load(at.WINDOW_BASE).localSet(base);
+    load(at.WINDOW_LENGTH).localSet(length);
+    code.i32Const(0).i32Load(at.WINDOW_ADDEND).localSet(addend);
+    this.window = { base, length, addend };
   }
 
   #goTo(successor: Successor): void {

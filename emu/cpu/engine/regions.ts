@@ -80,7 +80,9 @@ export class Regions {
     if (first === undefined || first.instructions.length === 0) return;
     let code;
     try {
-      code = writeRegion(this.#pages, blocks, first.offset, width === 2);
+      code = writeRegion(this.#pages, blocks, first.offset, {
+        ...{ wide: width === 2, hasWindow: (key & 16) === 0 },
+      });
     } catch (error) {
       if (error instanceof NoCodeError) return;
       throw error;
