@@ -293,7 +293,7 @@ export class Processor {
     this.identity = identity;
     this.random = random ?? splitMix();
     this.bytes = new Uint8Array(memory.buffer);
-    this.words = new Int32Array(memory.buffer, 0, memory.buffer.byteLength >> 2);
+    this.words = new Int32Array(memory.buffer, 0, memory.buffer.byteLength >>> 2);
     this.view = new DataView(memory.buffer);
     this.registers = new BigUint64Array(memory.buffer, at.REGISTERS, 16);
     const one = (n: number): Segment =>
