@@ -11,7 +11,7 @@ export class StateHash {
 
   /** Adds bytes; their length counts as well. */
   add(bytes: Uint8Array): void {
-    const whole = bytes.length >> 2;
+    const whole = bytes.length >>> 2;
     const aligned = bytes.byteOffset % 4 === 0
       ? new Int32Array(bytes.buffer, bytes.byteOffset, whole)
       : new Int32Array(bytes.slice(0, 4 * whole).buffer);
