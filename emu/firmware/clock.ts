@@ -61,7 +61,9 @@ export function clockService(guest: Guest): void {
     guest.carry = true;
     return;
   }
-  switch (guest.ah) {
+  const wanted = guest.ah;
+  if (wanted >= 0x02 && wanted <= 0x05) guest.ah = 0;
+  switch (wanted) {
     case 0x02:
       guest.cx = cmos(guest, 4) << 8 | cmos(guest, 2);
       guest.dx = cmos(guest, 0) << 8 | cmos(guest, 0x0b) & 1;

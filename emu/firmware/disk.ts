@@ -77,7 +77,6 @@ function missing(guest: Guest): number {
     guest.ah = 0;
     return result.ok;
   }
-  if (ah === 0x08) guest.dl = guest.read(bda.disks, 1);
   return result.bad;
 }
 
