@@ -127,12 +127,12 @@ export class PageTables implements Mmu {
 
   /** Faults if so many bytes, at most 4096, cannot be read. */
   requireLoad(linear: number, bytes: number, rights: Rights = "current"): void {
-    this.#require(linear, bytes, this.#access(rights));
+    this.#reach(linear, bytes, this.#access(rights));
   }
 
   /** Faults if so many bytes, at most 4096, cannot be written; else their pages are dirty. */
   requireStore(linear: number, bytes: number, rights: Rights = "current"): void {
-    this.#require(linear, bytes, this.#access(rights) | ACCESS_WRITE);
+    this.#reach(linear, bytes, this.#access(rights) | ACCESS_WRITE);
   }
 
   /** Physical address of a byte of code; sets A. */
@@ -381,7 +381,7 @@ export class PageTables implements Mmu {
     return at.SCRATCH;
   }
 
-  #require(linear: number, bytes: number, access: number): void {
+  #reach(linear: number, bytes: number, access: number): void {
     this.#translate(linear, access);
     const inPage = 4096 - (linear & 0xfff);
     if (bytes > inPage) this.#translate(this.#next(linear + inPage), access);

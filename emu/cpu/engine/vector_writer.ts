@@ -34,7 +34,7 @@ function method<Name extends VectorBinary | VectorUnary | VectorShift>(
 /** Writes what works on vectors. */
 export class VectorWriter extends FloatWriter implements VectorEmitter<Value> {
   /** Ends the instruction unless the registers that its row needs may be used. */
-  require(form: Form): void {
+  checkAvailable(form: Form): void {
     const need = vectorNeeds(form);
     if (need === undefined) return;
     const { c } = this;

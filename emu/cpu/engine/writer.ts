@@ -95,7 +95,7 @@ export abstract class CodeEmitter extends MemoryWriter implements Emitter<Value>
     this.target = undefined;
     this.#updated.clear();
     this.releaseLocals();
-    this.#vector.require(shape.form);
+    this.#vector.checkAvailable(shape.form);
   }
 
   when(condition: Value, then: () => void): void {
