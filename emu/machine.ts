@@ -29,6 +29,7 @@ import { cpuModel, defaultCpuModel, hasFeature, identityOf } from "./cpu/system/
 import type { SystemSemantics } from "./cpu/processor.ts";
 import type { Form } from "./cpu/opcodes/form.ts";
 import { powerUpExtendedState } from "./cpu/x87/mod.ts";
+import { vgaWindow, vgaWindowSize } from "./dev/vga_text.ts";
 import { type GuestMemory, guestMemory } from "./guest_memory.ts";
 import { StateHash } from "./state_hash.ts";
 
@@ -97,6 +98,7 @@ export class Machine {
   #event: Stop | undefined;
   #isStopping = false;
   #nmi = false;
+  #onLook: ((linear: number) => void) | undefined;
   /** Instructions of the engine's slice that the clock knows of. */
   #reported = 0;
   #isInEngine = false;
@@ -137,6 +139,10 @@ export class Machine {
     this.cpu = cpu;
     this.mmu = new PageTables(cpu);
     cpu.mmu = this.mmu;
+    if (board.vga !== undefined) {
+      this.mmu.hole.first = vgaWindow;
+      this.mmu.hole.end = vgaWindow + vgaWindowSize;
+    }
     this.memory = guestMemory({
       ...{ memory, at: RAM, size: ram },
       written: (address, length) => this.mmu.written(address, length),
@@ -211,6 +217,37 @@ export class Machine {
   /** Runs one instruction. */
   step(): Stop {
     return this.run({ instructions: 1 });
+  }
+
+  /**
+   * Marks a linear address: somebody is told each time that the instruction
+   * there is about to be executed, and may look, or {@link stop} the machine
+   * before it. The machine does the same with and without marks.
+   *
+   * @param linear As the processor has it: signed in 64-bit mode.
+   * @returns Takes the mark off.
+   */
+  mark(linear: number, told: () => void): () => void {
+    return this.engine.marks.add(linear, () => {
+      this.#report();
+      told();
+    });
+  }
+
+  /**
+   * Lets somebody see the linear address of each piece of code before it is
+   * executed for the first time, or for the first time since it has changed;
+   * some are seen more often. Nobody, if undefined.
+   */
+  get onLook(): ((linear: number) => void) | undefined {
+    return this.#onLook;
+  }
+  set onLook(look: ((linear: number) => void) | undefined) {
+    this.#onLook = look;
+    this.engine.onLook = look && ((linear) => {
+      this.#report();
+      look(linear);
+    });
   }
 
   /** Leaves {@link run} at the next block of instructions. */

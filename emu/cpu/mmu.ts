@@ -45,6 +45,9 @@ export class PageTables implements Mmu {
   /** Whether the page that {@link code} went through last is global. */
   isGlobal = false;
 
+  /** A hole in RAM, from one page on up to another, in which devices answer: a VGA's window. */
+  readonly hole = { first: 0, end: 0 };
+
   readonly #cpu: Processor;
   readonly #walk: PageWalk;
   readonly #window: LinearWindow;
@@ -209,7 +212,7 @@ export class PageTables implements Mmu {
   physicalLoad(address: number, bytes: 1 | 2 | 4): number {
     const cpu = this.#cpu;
     const physical = this.#through(address);
-    if (physical + bytes > cpu.ram) return cpu.devices.read(physical, bytes) >>> 0;
+    if (!this.#isRam(physical, bytes)) return cpu.devices.read(physical, bytes) >>> 0;
     const host = at.RAM + physical;
     return bytes === 4
       ? cpu.view.getUint32(host, true)
@@ -222,7 +225,7 @@ export class PageTables implements Mmu {
   physicalStore(address: number, bytes: 1 | 2 | 4, value: number): void {
     const cpu = this.#cpu;
     const physical = this.#through(address);
-    if (physical + bytes > cpu.ram) {
+    if (!this.#isRam(physical, bytes)) {
       cpu.devices.write(physical, value, bytes);
       return;
     }
@@ -348,9 +351,8 @@ export class PageTables implements Mmu {
   #hostForLoad(linear: number, bytes: number, access: number): number {
     const inPage = 4096 - (linear & 0xfff);
     if (bytes <= inPage) {
-      const cpu = this.#cpu;
       const physical = this.#find(linear, access);
-      if (physical + bytes <= cpu.ram) return at.RAM + physical;
+      if (this.#isRam(physical, bytes)) return at.RAM + physical;
       this.#fetch(physical, at.SCRATCH, bytes);
       return at.SCRATCH;
     }
@@ -366,7 +368,7 @@ export class PageTables implements Mmu {
     const inPage = 4096 - (linear & 0xfff);
     if (bytes <= inPage) {
       const physical = this.#find(linear, access);
-      if (physical + bytes <= cpu.ram && cpu.bytes[at.CODE_PAGES + (physical >>> 12)] === 0) {
+      if (this.#isRam(physical, bytes) && cpu.bytes[at.CODE_PAGES + (physical >>> 12)] === 0) {
         return at.RAM + physical;
       }
       this.#first = physical;
@@ -389,8 +391,8 @@ export class PageTables implements Mmu {
 
   /** Physical memory to our memory. */
   #fetch(physical: number, to: number, count: number): void {
-    const { bytes, ram, view, devices } = this.#cpu;
-    if (physical + count <= ram) {
+    const { bytes, view, devices } = this.#cpu;
+    if (this.#isRam(physical, count)) {
       for (let n = 0; n < count; n++) bytes[to + n] = bytes[at.RAM + physical + n] as number;
       return;
     }
@@ -406,8 +408,8 @@ export class PageTables implements Mmu {
 
   /** Our memory to physical memory. */
   #put(from: number, physical: number, count: number): void {
-    const { bytes, ram, view, devices } = this.#cpu;
-    if (physical + count <= ram) {
+    const { bytes, view, devices } = this.#cpu;
+    if (this.#isRam(physical, count)) {
       // A loop is faster than a call for so few bytes; none of them is in another page.
       for (let n = 0; n < count; n++) bytes[at.RAM + physical + n] = bytes[from + n] as number;
       if (bytes[at.CODE_PAGES + (physical >>> 12)] !== 0) this.onCodeWrite?.(physical, count);
@@ -447,7 +449,7 @@ export class PageTables implements Mmu {
     const code = walk.walk(linear, access);
     if (code >= 0) throw new Fault(vectors.PF, code, linear);
     const { page } = walk;
-    if (page + 4096 <= this.#cpu.ram && walk.isLasting) {
+    if (this.#isRam(page, 4096) && walk.isLasting) {
       this.#remember(linear, page, entryOf(linear, access));
       if ((access & ACCESS_USER) === 0) this.#widen(linear);
     }
@@ -544,6 +546,12 @@ export class PageTables implements Mmu {
       if (shift <= 12 || words[word + 1] !== high) continue;
       if (((words[word] as number) ^ low) >>> shift === 0) this.#forget(entry);
     }
+  }
+
+  /** Whether all of these bytes, of one page, are RAM. */
+  #isRam(physical: number, bytes: number): boolean {
+    const { first, end } = this.hole;
+    return physical + bytes <= this.#cpu.ram && (physical >= end || physical + bytes <= first);
   }
 
   /** The byte after a page, around the end of 4 GiB outside 64-bit mode. */

@@ -171,3 +171,17 @@ Deno.test("palette and colours are set and read", () => {
   video({ ax: 0x1017, bx: 4, cx: 1, dx: 0x200, es: 0x2000 });
   assert.deepEqual([...read(0x20200, 3)], [0x3f, 0x10, 0x20]);
 });
+
+Deno.test("a program that writes to the screen's memory itself is seen on the screen, and reads it", () => {
+  const { machine, run, vga } = screen();
+  // mov ax, b800h; mov es, ax; mov di, 162; mov ax, 2f41h; mov cx, 3; rep stosw; mov bx, es:[162]
+  const stop = run((a) =>
+    a.bytes(
+      ...[0xb8, 0x00, 0xb8, 0x8e, 0xc0, 0xbf, 0xa2, 0x00, 0xb8, 0x41, 0x2f, 0xb9, 0x03, 0x00],
+      ...[0xf3, 0xab, 0x26, 0x8b, 0x1e, 0xa2, 0x00],
+    )
+  );
+  assert.equal(stop.kind, "exit");
+  assert.equal(vga.text()[1], " AAA");
+  assert.equal(machine.cpu.low(3) & 0xffff, 0x2f41);
+});
