@@ -237,6 +237,10 @@ export function writeInterpreter(
       if (n === arms.follow) arm.follow(op.link);
       else {
         c.i32Const(0).localGet(rip).i64Store(at.RIP);
+        // Of a block that has changed, this and what follows was paid for.
+        c.i32Const(0);
+        c.i32Const(0).i32Load(at.BUDGET).localGet(pc).i32Load8U(op.remaining).i32Add();
+        c.i32Store(at.BUDGET);
         c.i32Const(reasons.system).return();
       }
     }

@@ -37,6 +37,8 @@ export abstract class MemoryWriter extends FlagWriter {
   protected abstract pushPc(): Code;
   /** Where to go when the instruction has faulted. */
   protected abstract readonly faulted: Label;
+  /** Where to go then while something is to be put right before. */
+  protected faultedWithin: Label | undefined;
   /** Before the machine is called, which looks at the budget and may cut it. */
   protected beforeCall(): void {}
   /** After that. */
@@ -63,7 +65,7 @@ export abstract class MemoryWriter extends FlagWriter {
     const { c } = this;
     c.i32Const(vectorNumbers[fault]);
     this.pushPc();
-    c.call(this.machinery.raise).br(this.faulted);
+    c.call(this.machinery.raise).br(this.faultedWithin ?? this.faulted);
   }
 
   load(segment: number, address: Value, width: Width): Value {
@@ -136,7 +138,7 @@ export abstract class MemoryWriter extends FlagWriter {
     this.pushPc();
     c.call(this.machinery.segment).localSet(found);
     this.afterCall();
-    c.localGet(found).i64Const(-1).i64Eq().brIf(this.faulted);
+    c.localGet(found).i64Const(-1).i64Eq().brIf(this.faultedWithin ?? this.faulted);
     c.localGet(found).i32WrapI64().localSet(linear);
     c.end(other);
     return { width: 32, local: linear, low: 0, high: 0, isClean: true, most: 2 ** 32 - 1 };
@@ -194,7 +196,7 @@ export abstract class MemoryWriter extends FlagWriter {
     this.pushPc();
     c.call(this.machinery[how]).localSet(host);
     this.afterCall();
-    c.localGet(host).i32Eqz().brIf(this.faulted);
+    c.localGet(host).i32Eqz().brIf(this.faultedWithin ?? this.faulted);
   }
 
   /** The host's address of memory that is read, or read to be written. */

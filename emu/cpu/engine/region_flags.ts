@@ -167,6 +167,12 @@ export abstract class RegionFlags extends CodeEmitter {
     if (this.#known !== before) this.#known = undefined;
   }
 
+  override repeat(element: () => void, compares: boolean): void {
+    super.repeat(element, compares);
+    // There may have been no element, and then they are what they were.
+    if (compares) this.#known = undefined;
+  }
+
   override flagsOfSum(a: Value, b: Value, sum: Value, keep = 0): void {
     this.#arithmetic("sum", a, b, sum, keep);
   }

@@ -294,7 +294,16 @@ export abstract class CodeEmitter extends MemoryWriter implements Emitter<Value>
     const width = this.i.addressSize as Width;
     const left = this.variable("i32");
     c.localSet(left, c.i32Const(elementsAStep) as Code);
+    // What compares and then faults leaves flags as they were before the first element.
+    const [result, aux] = [this.variable("i64"), this.variable("i32")];
+    if (compares) {
+      this.pushResult();
+      c.localSet(result);
+      this.pushAux();
+      c.localSet(aux);
+    }
     const done = c.block();
+    this.faultedWithin = compares ? c.block() : undefined;
     const again = c.loop();
     const count = this.register(1, width);
     this.raw(this.equal(count, this.constant(0, width))).brIf(done);
@@ -308,7 +317,16 @@ export abstract class CodeEmitter extends MemoryWriter implements Emitter<Value>
     }
     c.localGet(left).i32Const(1).i32Sub().localTee(left).brIf(again);
     this.startOver();
-    c.end(again).end(done);
+    c.end(again);
+    if (this.faultedWithin !== undefined) {
+      c.end(this.faultedWithin);
+      this.faultedWithin = undefined;
+      this.replaceFlags();
+      this.storeResult(() => void c.localGet(result));
+      this.storeAux(() => void c.localGet(aux));
+      c.br(this.faulted);
+    }
+    c.end(done);
   }
 
   #operandAt(number: number): Operand {
