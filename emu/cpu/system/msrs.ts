@@ -137,6 +137,8 @@ const registers: Readonly<Record<number, Msr>> = {
   [0x79]: { needs: "cmov", write: () => {} },
   // BIOS_SIGN_ID: revision of the microcode in the upper half, past all that are known to be bad.
   [0x8b]: { needs: "cmov", read: () => 0x1000_0000_0000n, write: () => {} },
+  // PERF_STATUS: memtest86+ 5 works out the bus clock of it.
+  [0x198]: { needs: "cmov", accepts: none },
   // MTRRcap: eight ranges, fixed ranges, write-combining.
   [0xfe]: { needs: "mtrr", read: () => 0x508n, accepts: none },
   // ARCH_CAPABILITIES
