@@ -141,6 +141,9 @@ export function fakeMachine(script: readonly Act[], options: FakeOptions = {}): 
     stop(): void {
       asked = true;
     },
+    // It executes nothing, so it comes nowhere.
+    mark: () => () => {},
+    onLook: undefined,
     stateHash: () => `fake-${instructions}`,
   };
 }

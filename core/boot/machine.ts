@@ -45,6 +45,8 @@ export interface GuestProcessor extends BootProcessor {
   readonly mode: 16 | 32 | 64;
   /** Whether it is in long mode. */
   readonly isLong: boolean;
+  /** Whether it has a feature, as /proc/cpuinfo names it. */
+  readonly has: (feature: string) => boolean;
   /** Whoever stands between guest and processor. */
   host: GuestHost | undefined;
   /** Memory through page tables. */
@@ -78,8 +80,15 @@ export interface GuestMachine extends BootTarget {
   run(limits: { readonly instructions?: number }): MachineStop;
   /** Runs one instruction. */
   step(): MachineStop;
-  /** Leaves `run` soon. */
+  /** Leaves `run` soon; at a mark, before the instruction there. */
   stop(): void;
+  /**
+   * Tells each time that the instruction at a linear address is about to be
+   * executed, until what is given back is called.
+   */
+  mark(linear: number, told: () => void): () => void;
+  /** Is told linear addresses of code before it is executed for the first time since it has changed. */
+  onLook: ((linear: number) => void) | undefined;
   /** A sum over all state: equal sums, equal futures. */
   stateHash(): string;
 }

@@ -21,8 +21,9 @@ export interface RunLimits {
   /** So many nanoseconds of virtual time after now. */
   readonly time?: number;
   /**
-   * The instruction at this linear address, before it is executed; numbers as the
-   * processor has them, signed in 64-bit mode. The machine goes step by step then.
+   * The instruction at this linear address, before it is executed, but not the
+   * one that the run begins with; numbers as the processor has them, signed in
+   * 64-bit mode.
    */
   readonly address?: number;
 }
@@ -47,6 +48,9 @@ export class Run {
   beforeSlice: (() => void) | undefined;
   /** Called after each slice. */
   afterSlice: (() => void) | undefined;
+  /** Takes the mark off the address. */
+  readonly #unmark: (() => void) | undefined;
+  #isThere = false;
   #isWaiting = false;
   #panicked = Infinity;
   #outcome: Outcome | undefined;
@@ -61,7 +65,14 @@ export class Run {
     this.#console = console;
     this.#lastInstruction = machine.instructions + (limits.instructions ?? Infinity);
     this.#lastTime = machine.now + (limits.time ?? Infinity);
-    this.#address = limits.address;
+    const { address } = limits;
+    this.#address = address;
+    const begun = machine.instructions;
+    this.#unmark = address === undefined ? undefined : machine.mark(address, () => {
+      if (machine.instructions === begun) return;
+      this.#isThere = true;
+      machine.stop();
+    });
     console.waitFor(limits.until);
     console.onEvent = () => machine.stop();
   }
@@ -93,7 +104,9 @@ export class Run {
       : { kind: "limit" } as const;
     machine.board.flush();
     this.afterSlice?.();
-    return this.#outcome = this.#judge(stop);
+    this.#outcome = this.#judge(stop);
+    if (this.#outcome !== undefined) this.#unmark?.();
+    return this.#outcome;
   }
 
   /** Runs to the end, in slices of so many instructions. */
@@ -106,20 +119,19 @@ export class Run {
 
   /** Ends it from outside. */
   end(kind: "left" | "interrupted"): Outcome {
+    this.#unmark?.();
     return this.#outcome ??= { kind };
   }
 
   #go(instructions: number): MachineStop {
     const machine = this.#machine;
     const { onStep } = this;
-    const address = this.#address;
-    if (address === undefined && onStep === undefined) return machine.run({ instructions });
-    const { cpu } = machine;
+    if (onStep === undefined) return machine.run({ instructions });
     for (let i = 0; i < instructions; i++) {
       onStep?.before();
       const stop = machine.step();
       onStep?.after();
-      if (stop.kind !== "limit" || cpu.rip === address) return stop;
+      if (stop.kind !== "limit") return stop;
     }
     return { kind: "limit" };
   }
@@ -127,7 +139,7 @@ export class Run {
   #judge(stop: MachineStop): Outcome | undefined {
     const { match, panic, isPanicOver } = this.#console;
     const machine = this.#machine;
-    if (this.#address !== undefined && machine.cpu.rip === this.#address) {
+    if (this.#address !== undefined && this.#isThere) {
       return { kind: "address", address: this.#address };
     }
     // What was waited for wins: a panic may be what one waits for.

@@ -72,6 +72,8 @@ export class CodeCache {
   readonly #decoders: Decoders;
   readonly #supply: CodeSupply;
   readonly #blocks = new Map<number, number>();
+  /** Marked physical addresses, with the block that stands there; 0: not made yet. */
+  readonly #marks = new Map<number, number>();
   /** Blocks that have code from a page, by page. */
   readonly #pages = new Map<number, number[]>();
   readonly #found = new Instruction();
@@ -103,11 +105,13 @@ export class CodeCache {
    * The block at a physical address.
    *
    * @param linear Its linear address, to read on into another page.
+   * @param past Whether the instruction there is wanted where it is marked.
    * @returns Its byte address; negative, if it must not be found again by RIP: it
-   *   goes across pages or is no RAM.
+   *   goes across pages or is no RAM. A block of no instructions stands for a mark.
    */
-  block(physical: number, linear: number): number {
+  block(physical: number, linear: number, past = false): number {
     const key = this.#cpu.words[at.MODE_KEY >> 2] as number;
+    if (!past && this.#marks.has(physical)) return this.#atMark(physical, key);
     const known = this.#blocks.get(physical * 64 + key);
     if (known !== undefined) return known;
     if (this.#next > at.RAM - (longestBlock + 2) * OP_SIZE) this.clear();
@@ -116,7 +120,39 @@ export class CodeCache {
 
   /** The block at a physical address, if it is known. */
   known(physical: number, key: number): number | undefined {
-    return this.#blocks.get(physical * 64 + key);
+    return this.#marks.has(physical) ? undefined : this.#blocks.get(physical * 64 + key);
+  }
+
+  /** Marks a physical address: whoever comes there finds a block of no instructions, which leaves. */
+  mark(physical: number): void {
+    if (this.#marks.has(physical)) return;
+    this.#marks.set(physical, 0);
+    this.drop(physical, 1);
+  }
+
+  /** Takes a mark off. */
+  unmark(physical: number): void {
+    const block = this.#marks.get(physical) ?? 0;
+    if (block !== 0) this.#cpu.words[(block + head.count) >> 2] = STALE;
+    this.#marks.delete(physical);
+  }
+
+  /** The block that stands at a mark. */
+  #atMark(physical: number, key: number): number {
+    const known = this.#marks.get(physical) ?? 0;
+    if (known !== 0) return known;
+    if (this.#next > at.RAM - (longestBlock + 2) * OP_SIZE) this.clear();
+    const { bytes, words, view } = this.#cpu;
+    const block = this.#next;
+    this.#next += 2 * OP_SIZE;
+    bytes.fill(0, block, this.#next);
+    view.setUint16(block + head.offset, physical & 0xfff, true);
+    words[(block + head.physical) >> 2] = physical;
+    words[(block + head.key) >> 2] = key;
+    view.setUint16(block + OP_SIZE + op.handler, arms.leave, true);
+    view.setUint16(block + OP_SIZE + op.offset, physical & 0xfff, true);
+    this.#marks.set(physical, block);
+    return block;
   }
 
   /** Whether any of some bytes of physical memory are part of a block. */
@@ -139,6 +175,7 @@ export class CodeCache {
     const { bytes } = this.#cpu;
     for (const page of this.#pages.keys()) this.#mmu.unprotectCode(page);
     this.#blocks.clear();
+    for (const physical of this.#marks.keys()) this.#marks.set(physical, 0);
     this.#pages.clear();
     this.instructions.length = 0;
     bytes.fill(0, at.JUMPS, at.JUMPS + 16 * at.JUMP_ENTRIES);
@@ -197,7 +234,9 @@ export class CodeCache {
     // Bytes of the page; the rest of an instruction that crosses it is fetched.
     const from = at.RAM + page;
     const i = this.#found;
+    const isMarked = this.#marks.size > 0;
     while (!ends && count < longestBlock && p < 4096) {
+      if (isMarked && count > 0 && this.#marks.has(page + p)) break;
       let status = inRam ? decoder.decode(cpu.bytes, from + p, from + 4096, i) : TRUNCATED;
       if (status === TRUNCATED) {
         if (count > 0) break;

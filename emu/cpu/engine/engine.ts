@@ -21,6 +21,7 @@ import { FloatCalls, requireVectors } from "./float_calls.ts";
 import { LINK_FROM, reasons, writeInterpreter, writeOutlined } from "./interpreter.ts";
 import { ARMS, arms, type Decoders, head, op, OP_SIZE, STALE } from "./microcode.ts";
 import { NoCodeError, type Shape } from "./machinery.ts";
+import { Marks } from "./marks.ts";
 import { Regions } from "./regions.ts";
 
 /** What the engine leaves to others. */
@@ -54,8 +55,13 @@ export class Engine {
   readonly regions: Regions;
   /** Whether code is compiled where it is executed often. */
   compiles = true;
-  /** Addresses before which it stops: linear ones. */
-  readonly breakpoints = new Set<number>();
+  /** Addresses at which somebody wants to be told. */
+  readonly marks: Marks;
+  /**
+   * Called with the linear address of code that is looked up: before code is
+   * executed for the first time, or for the first time since it has changed.
+   */
+  onLook: ((linear: number) => void) | undefined;
 
   readonly #cpu: Processor;
   readonly #mmu: PageTables;
@@ -78,6 +84,8 @@ export class Engine {
   #isStopping = false;
   /** Instructions retired in this slice, when nothing runs. */
   #retired = 0;
+  /** Instructions retired in the slices before. */
+  #before = 0;
   /** Code of the upper half of the address space is not all global. */
   #isUpperLocal = false;
 
@@ -112,6 +120,8 @@ export class Engine {
       install: (code) => this.#install(code),
       remove: (index) => this.#table.set(index, null),
     });
+    this.marks = new Marks(() => this.cache);
+    this.marks.onAdd = () => cpu.bytes.fill(0, at.JUMPS, at.JUMPS + 16 * at.JUMP_ENTRIES);
     mmu.onCodeMappingChange = (kind) => this.#mappingChanged(kind);
   }
 
@@ -155,6 +165,7 @@ export class Engine {
    */
   run(budget: number): Halt {
     const cpu = this.#cpu;
+    this.#before += this.#retired;
     this.#retired = 0;
     this.#isStopping = false;
     for (;;) {
@@ -196,6 +207,9 @@ export class Engine {
     if (fault !== undefined) {
       this.#fault = undefined;
       this.#deliver(fault);
+    } else if (this.#isStopping && this.#retired === before) {
+      // Stopped at a mark: the instruction is still to come.
+      cpu.shadow = shadow;
     } else if (isStepped && cpu.shadow < 2 && !cpu.untraced && this.#retired > before) {
       cpu.debug[6] = (cpu.debug[6] ?? 0n) | 0x4000n;
       this.#deliver(new Fault(vectors.DB));
@@ -226,7 +240,12 @@ export class Engine {
     for (;;) {
       const left = words[at.BUDGET >> 2] as number;
       if (left <= 0) return;
-      const block = this.#find();
+      let block = this.#find();
+      if (words[(block + head.count) >> 2] === 0) {
+        this.marks.arrive(this.#linear(), this.#before + this.retired);
+        if ((words[at.BUDGET >> 2] as number) <= 0) return;
+        block = this.#find(true);
+      }
       const count = words[(Math.abs(block) + head.count) >> 2] as number;
       this.#inCode = true;
       const part = isAlone ? 1 : left;
@@ -255,27 +274,33 @@ export class Engine {
     }
   }
 
-  /** The block at RIP. */
-  #find(): number {
+  /** The linear address of RIP. */
+  #linear(): number {
+    const { rip, mode, segments } = this.#cpu;
+    if (mode === 64) return rip;
+    const cs = segments[1];
+    if (rip > cs.limit) throw new Fault(vectors.GP, 0);
+    return cs.base + rip >>> 0;
+  }
+
+  /** The block at RIP; past a mark, if there is one. */
+  #find(past = false): number {
     const cpu = this.#cpu;
     const { words } = cpu;
     const rip = cpu.rip;
-    let linear = rip;
-    if (cpu.mode !== 64) {
-      const cs = cpu.segments[1];
-      if (rip > cs.limit) throw new Fault(vectors.GP, 0);
-      linear = cs.base + rip >>> 0;
-    }
+    const linear = this.#linear();
     const physical = this.#mmu.code(linear);
+    this.onLook?.(linear);
+    if (this.marks.size > 0) this.marks.found(linear, physical);
     const generation = this.cache.generation;
-    const block = this.cache.block(physical, linear);
+    const block = this.cache.block(physical, linear, past);
     const offset = physical & 0xfff;
     const low = rip - offset;
     words[(at.REGISTERS >> 2) + 2 * at.SLOT_CODE] = low;
     words[(at.REGISTERS >> 2) + 2 * at.SLOT_CODE + 1] = Math.floor(low / two32);
     const from = words[LINK_FROM >> 2] as number;
     words[LINK_FROM >> 2] = 0;
-    if (block < 0) return block;
+    if (block < 0 || past) return block;
     const upper = rip < 0 || (rip >= two32 / 2 && rip < two32);
     if (upper && !this.#mmu.isGlobal) this.#isUpperLocal = true;
     const low32 = rip | 0;
