@@ -81,6 +81,8 @@ export class Engine {
   /** The micro-operation that called TypeScript. */
   #pc = 0;
   #inCode = false;
+  /** The block that the last copy is of. */
+  #partOf = 0;
   #isStopping = false;
   /** Instructions retired in this slice, when nothing runs. */
   #retired = 0;
@@ -113,7 +115,7 @@ export class Engine {
       outlined: (key, shape) => this.#outline(key, shape),
       system: options.system,
       evaluate: options.evaluate,
-      spoilt: (block) => this.regions.drop(block),
+      spoilt: (block) => this.#spoilt(block),
     });
     this.regions = new Regions(cpu, () => this.cache, this.#decoders, {
       isSystem: (form) => options.system(form) !== undefined,
@@ -329,9 +331,21 @@ export class Engine {
     if (handler >= ARMS && isStale(words[other] as number)) words[other] = 0;
   }
 
+  /** A block has changed: neither a region with it nor a copy of it goes on. */
+  #spoilt(block: number): void {
+    this.regions.drop(block);
+    if (block !== this.#partOf) return;
+    const { view, words } = this.#cpu;
+    const count = words[(at.PARTIAL + head.count) >> 2] as number;
+    for (let n = 1; n <= count; n++) {
+      view.setUint16(at.PARTIAL + n * OP_SIZE + op.handler, arms.leave, true);
+    }
+  }
+
   /** Copies the first instructions of a block, to run these alone. */
   #part(block: number, count: number): number {
     const { bytes, view, words } = this.#cpu;
+    this.#partOf = block;
     bytes.copyWithin(at.PARTIAL, block, block + (count + 1) * OP_SIZE);
     words[(at.PARTIAL + head.count) >> 2] = count;
     words[(at.PARTIAL + head.region) >> 2] = 0;
