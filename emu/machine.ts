@@ -176,6 +176,11 @@ export class Machine {
     return this.board.clock.now;
   }
 
+  // Tour guest 010
+  //
+  // The machine in a loop: run until the next timer is due, tell the clock, let go off
+  // what is due, deliver what interrupts. HLT jumps to the next timer, so a boot never
+  // waits.
   /**
    * Runs until something ends it.
    *

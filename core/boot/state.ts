@@ -121,6 +121,11 @@ export function encodeIdentityMap(at: number): Uint8Array {
   return bytes;
 }
 
+// Tour machine 010
+//
+// What a loader promises at the 32-bit entry, as registers: protected mode, no
+// paging, flat segments, interrupts off, and in ESI the zero page. Everything else
+// the kernel makes for itself.
 /** Protected mode without paging. */
 export function state32(
   entry: number,

@@ -34,6 +34,10 @@ export interface Phase {
 /** Instructions in a slice while a timeline is drawn. */
 export const TIMELINE_SLICE = 20_000;
 
+// Tour timeline 010
+//
+// A boot is measured by what it says and where it is, in instructions, which are
+// the same in every run.
 /** What the console says at a border, and the phase that begins with it. */
 const said: readonly (readonly [pattern: RegExp, phase: (found: RegExpExecArray) => string])[] = [
   // Only a kernel under initcall_debug tells of these.

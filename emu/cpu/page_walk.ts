@@ -127,6 +127,10 @@ export class PageWalk {
       : this.#walkWide(linear, access);
   }
 
+  // Tour machine 030
+  //
+  // Where a linear address leads: one entry a level, rights gathered on the way, and
+  // the accessed and dirty bits set when all is allowed.
   /** Two levels of 1024 entries of 32 bits. */
   #walkNarrow(linear: number, access: number): number {
     const { words, a20, ram, cr4 } = this.#cpu;

@@ -204,6 +204,10 @@ export class CodeCache {
     }
   }
 
+  // Tour machine 040
+  //
+  // A kernel patches itself while it runs. Code that was decoded from bytes which
+  // change must not be executed any more, not even the rest of the block at hand.
   /** Makes a block one that cannot be entered, and leaves at the next instruction where it is being executed. */
   #spoil(block: number): void {
     const { words, view } = this.#cpu;

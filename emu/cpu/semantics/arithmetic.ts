@@ -39,6 +39,11 @@ function logicFlags<V>(e: Emitter<V>, result: V): void {
   e.undefinedFlags(AF);
 }
 
+// Tour machine 020
+//
+// An instruction, described once. It does not compute: it tells an emitter what to
+// compute. One emitter computes at once and is the referee; one writes the
+// interpreter, one compiled code; one only notes what is touched.
 const add: Semantics = (e) => {
   const a = e.update(0);
   const b = e.read(1);

@@ -127,6 +127,10 @@ function setFaultAddress(cpu: Processor, address: number | undefined): void {
   if (address !== undefined) cpu.cr2 = BigInt.asUintN(64, BigInt(address));
 }
 
+// Tour guest 020
+//
+// Trap by trap: each event of the processor goes through here, by the table of the
+// mode that it is in.
 /**
  * Sends an event through the interrupt table, and RIP to its handler.
  *
