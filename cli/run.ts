@@ -10,6 +10,7 @@ import { isSuccess, type Outcome, showOutcome } from "../core/boot/outcome.ts";
 import { PlatformError } from "../core/boot/plan.ts";
 import { showPhase } from "../core/boot/phase.ts";
 import { prepareBoot, type Prepared, withSerialConsole } from "../core/boot/prepare.ts";
+import type { FailureReport } from "../core/boot/report.ts";
 import type { Run } from "../core/boot/run.ts";
 import type { Timeline } from "../core/boot/timeline.ts";
 import { releaseText } from "../core/evidence.ts";
@@ -89,15 +90,16 @@ export async function run(
     const subtitle = summary(guest, outcome, wallMs);
     await writeTimeline(timeline, options.timeline, title, subtitle, terminal);
   }
+  const isFailure = !isSuccess(outcome, { until }) && outcome.kind !== "interrupted";
+  const isExplained = isFailure && outcome.kind !== "exit" && (options.json || !terminal.quiet);
+  const failure = isExplained ? await explain(terminal, guest, outcome) : undefined;
   if (options.json) {
-    const facts = { path, outcome, until, wallMs };
+    const facts = { path, outcome, until, wallMs, ...(failure && { failure }) };
     terminal.out(`${JSON.stringify(runJson(guest, facts), null, 2)}\n`);
   }
-  const isFailure = !isSuccess(outcome, { until }) && outcome.kind !== "interrupted";
-  if (!terminal.quiet && isFailure && outcome.kind !== "exit") {
-    const { failureReport } = await import("../core/boot/report.ts");
-    const report = await failureReport(guest, outcome);
-    terminal.err(`\n${report.map((line) => `${printable(line)}\n`).join("")}`);
+  if (!terminal.quiet && failure !== undefined) {
+    const { showReport } = await import("../core/boot/show_report.ts");
+    terminal.err(`\n${showReport(failure).map((line) => `${printable(line)}\n`).join("")}`);
   }
   if (!terminal.quiet) {
     const ended = /\n$/.test(guest.text) || guest.text === "" ? "" : "\n";
@@ -105,6 +107,17 @@ export async function run(
   }
   if (outcome.kind === "interrupted") return exit.interrupted.code;
   return isSuccess(outcome, { until }) ? exit.done.code : exit.guest.code;
+}
+
+/** Finds out why a run failed, which may take as long as the run. */
+async function explain(terminal: Terminal, guest: Guest, outcome: Outcome): Promise<FailureReport> {
+  const { failureReport } = await import("../core/boot/report.ts");
+  terminal.status("looking back at how it came to this …");
+  try {
+    return await failureReport(guest, outcome);
+  } finally {
+    terminal.status("");
+  }
 }
 
 function checkOptions(options: RunOptions): void {

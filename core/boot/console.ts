@@ -26,6 +26,9 @@ export class GuestConsole {
   /** Called when what was waited for has come, and when a panic is over. */
   onEvent: (() => void) | undefined;
 
+  /** Called when the kernel says that it panics. */
+  onPanic: (() => void) | undefined;
+
   /** Called with each line when it is finished. */
   onLine: ((line: string) => void) | undefined;
 
@@ -101,6 +104,9 @@ export class GuestConsole {
       if (this.#panicEnded) return;
       this.#panicEnded = true;
       this.onEvent?.();
-    } else this.#panic = panic[1] ?? "";
+    } else {
+      this.#panic = panic[1] ?? "";
+      this.onPanic?.();
+    }
   }
 }

@@ -37,7 +37,7 @@
 import type { Bootable } from "./bootable.ts";
 import { applyPlan } from "./apply.ts";
 import { GuestConsole } from "./console.ts";
-import { EventLog, type GuestEvent } from "./events.ts";
+import { EventLog, type GuestException, linearRip } from "./events.ts";
 import type { GuestMachine } from "./machine.ts";
 import { peek } from "./peek.ts";
 import type { Outcome } from "./outcome.ts";
@@ -80,6 +80,16 @@ const names = [
 
 /** Text that a guest keeps of its output, in characters. */
 const KEPT = 1 << 20;
+/** Slices of which a guest keeps where they ended. */
+const PLACES = 100;
+
+/** Input that the serial port took. */
+interface Typed {
+  /** Instructions retired before. */
+  readonly at: number;
+  /** What it was. */
+  readonly bytes: Uint8Array;
+}
 
 /** A guest on its machine. */
 export class Guest {
@@ -99,6 +109,10 @@ export class Guest {
   onStep: { before(): void; after(): void } | undefined;
   readonly #output: Output;
   readonly #events: EventLog;
+  readonly #remake: () => Promise<Guest>;
+  readonly #taken: Typed[] = [];
+  readonly #places: number[] = [];
+  #panicked: number | undefined;
   #symbols: Promise<KernelSymbols | undefined> | undefined;
   #typed: Uint8Array[] = [];
 
@@ -109,6 +123,7 @@ export class Guest {
     machine: GuestMachine,
     console: GuestConsole,
     output: Output,
+    remake: () => Promise<Guest>,
   ) {
     this.image = image;
     this.plan = plan;
@@ -116,6 +131,8 @@ export class Guest {
     this.console = console;
     this.#output = output;
     this.#events = new EventLog(machine);
+    this.#remake = remake;
+    console.onPanic = () => this.#panicked ??= machine.instructions;
   }
 
   /** What it has said so far; the last million characters of it. */
@@ -133,8 +150,40 @@ export class Guest {
   }
 
   /** Its last exceptions, the last one last. */
-  get exceptions(): readonly GuestEvent[] {
+  get exceptions(): readonly GuestException[] {
     return this.#events.last;
+  }
+
+  /** Linear addresses that it was at after the last slices of its runs. */
+  get places(): readonly number[] {
+    return this.#places;
+  }
+
+  /** Instructions retired when it said that it panicked. */
+  get panicked(): number | undefined {
+    return this.#panicked;
+  }
+
+  /**
+   * The same guest once more, in the same run, up to some number of instructions.
+   * What was typed is typed again when it was taken before; its output goes nowhere.
+   */
+  async again(instructions: number = this.machine.instructions): Promise<Guest> {
+    const guest = await this.#remake();
+    const { machine } = guest;
+    const runTo = (end: number) => {
+      while (machine.instructions < end) {
+        const { kind } = machine.run({ instructions: end - machine.instructions });
+        if (kind !== "limit" && kind !== "stopped") return;
+      }
+    };
+    for (const { at, bytes } of this.#taken) {
+      if (at > instructions) break;
+      runTo(at);
+      machine.board.uart.receive(bytes);
+    }
+    runTo(instructions);
+    return guest;
   }
 
   /** What it has said since the last time. */
@@ -153,7 +202,11 @@ export class Guest {
   start(limits: RunLimits = {}): Run {
     const run = new Run(this.machine, this.console, limits);
     run.beforeSlice = () => this.#feed();
-    run.afterSlice = () => this.watchers.forEach((watch) => watch());
+    run.afterSlice = () => {
+      this.#places.push(linearRip(this.machine));
+      if (this.#places.length > PLACES) this.#places.shift();
+      this.watchers.forEach((watch) => watch());
+    };
     run.onStep = this.onStep;
     return run;
   }
@@ -232,7 +285,9 @@ export class Guest {
     for (;;) {
       const [first] = this.#typed;
       if (first === undefined) return;
+      const at = this.machine.instructions;
       const taken = this.machine.board.uart.receive(first);
+      if (taken > 0) this.#taken.push({ at, bytes: first.slice(0, taken) });
       if (taken < first.length) {
         this.#typed[0] = first.subarray(taken);
         return;
@@ -288,5 +343,6 @@ export async function place(
   const make = options.machine ?? (await import("./make_machine.ts")).makeMachine;
   const machine = make(plan, { ...options, serial });
   applyPlan(plan, machine);
-  return new Guest(image, plan, machine, console, output);
+  const { output: _, debug: __, ...silent } = options;
+  return new Guest(image, plan, machine, console, output, () => place(image, plan, silent));
 }

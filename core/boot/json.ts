@@ -8,8 +8,12 @@
  */
 
 import { releaseText } from "../evidence.ts";
+import { hexOf } from "../../formats/others/finding.ts";
 import { integer, type Json, SCHEMA } from "../json.ts";
+import { errorMeaning } from "./events.ts";
 import type { Guest } from "./guest.ts";
+import type { CodeLine } from "./code_view.ts";
+import type { FailureReport } from "./report.ts";
 import { isSuccess, type Outcome, showOutcome } from "./outcome.ts";
 
 /** What is known of a run beside the guest. */
@@ -20,6 +24,8 @@ export interface RunFacts {
   readonly outcome: Outcome;
   /** Whether a text was waited for. */
   readonly until: boolean;
+  /** Why it failed, if it did. */
+  readonly failure?: FailureReport;
   /** Time the run took on the host, in milliseconds. */
   readonly wallMs: number;
 }
@@ -27,7 +33,7 @@ export interface RunFacts {
 /** The document of a run. */
 export function runJson(
   guest: Guest,
-  { path, outcome, until, wallMs }: RunFacts,
+  { path, outcome, until, wallMs, failure }: RunFacts,
 ): { readonly [key: string]: Json } {
   const { plan, machine, image } = guest;
   const { entry } = plan;
@@ -56,6 +62,7 @@ export function runJson(
       text: showOutcome(outcome),
       ...details,
     },
+    ...(failure !== undefined && { failure: failureJson(failure) }),
     instructions: machine.instructions,
     virtual_ns: machine.now,
     wall_ms: Math.round(wallMs),
@@ -64,6 +71,80 @@ export function runJson(
     console: guest.text,
   };
 }
+
+/** Addresses, and what is in registers, are hexadecimal strings: all of one kind. */
+function failureJson(report: FailureReport): Json {
+  const { cause, console, exceptions, scene, walks, way, places, names } = report;
+  const place = (address: number) => {
+    const symbol = names.nameOf(address);
+    return { address: hex(address), ...(symbol !== undefined && { symbol }) };
+  };
+  const code = ({ address, bytes, text }: CodeLine) => ({
+    ...place(address),
+    bytes: hexOf(bytes),
+    text,
+  });
+  return {
+    cause,
+    console,
+    exceptions: exceptions.map((event) => ({
+      name: event.name,
+      vector: event.vector,
+      instructions: event.instructions,
+      ...(event.errorCode !== undefined && {
+        error_code: event.errorCode,
+        error: errorMeaning(event.vector, event.errorCode) ?? null,
+      }),
+      ...(event.address !== undefined && { fault_address: hex(event.address) }),
+      level: event.level,
+      at: code(event.code),
+    })),
+    mode: scene.mode,
+    level: scene.level,
+    at: place(scene.address),
+    registers: Object.fromEntries(scene.registers.map(({ name, value }) => [name, hex(value)])),
+    pointers: Object.fromEntries(
+      scene.registers.flatMap(({ name, symbol }) => symbol === undefined ? [] : [[name, symbol]]),
+    ),
+    flags: scene.flags,
+    segments: scene.segments.map(({ name, selector, base, limit }) => ({
+      name,
+      selector,
+      base: hex(base),
+      limit,
+    })),
+    code: scene.code.map(code),
+    callers: scene.callers.map(({ value, symbol = "" }) => ({ address: hex(value), symbol })),
+    page_walks: walks.map(({ address, steps, physical }) => ({
+      address: hex(address),
+      steps: steps.map(({ table, at, entry, flags }) => ({
+        table,
+        at: hex(at),
+        entry: hex(entry),
+        flags,
+      })),
+      physical: physical === undefined ? null : hex(physical),
+    })),
+    ...(way !== undefined && {
+      way: {
+        end: way.end,
+        branches: way.branches.map(({ instructions, from, to }) => ({
+          instructions,
+          from: place(from),
+          to: place(to),
+        })),
+        functions: way.functions.map(({ instructions, name, address }) => ({
+          instructions,
+          address: hex(address),
+          ...(name !== undefined && { name }),
+        })),
+      },
+    }),
+    places: places.map(({ name, count }) => ({ name, count })),
+  };
+}
+
+const hex = (value: bigint | number) => `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}`;
 
 /** Million instructions per second, to one decimal. */
 export function mips(instructions: number, wallMs: number): number {

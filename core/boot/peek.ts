@@ -42,6 +42,34 @@ const levels = {
   long: [["PML4", 39n, 9n], ["PDPT", 30n, 9n], ["PD", 21n, 9n], ["PT", 12n, 9n]],
 } as const;
 
+/** Bits of an entry that allow or forbid, and bits that tell of use, in the order of their numbers. */
+const entryBits = [
+  [1n, "present"],
+  [2n, "writable"],
+  [4n, "user"],
+  [8n, "write-through"],
+  [0x10n, "uncached"],
+  [0x20n, "accessed"],
+  [0x40n, "dirty"],
+] as const;
+const GLOBAL = 0x100n;
+const NO_EXECUTE = 1n << 63n;
+
+/**
+ * What an entry of a page table says, by its bits.
+ *
+ * @param isLast Whether it points to memory rather than to a further table.
+ */
+export function entryFlags(entry: bigint, isLast: boolean, table: string): readonly string[] {
+  if ((entry & PRESENT) === 0n) return [entry === 0n ? "empty" : "not present"];
+  return [
+    ...entryBits.filter(([bit]) => (entry & bit) !== 0n).map(([, name]) => name),
+    ...(isLast && table !== "PT" ? ["large"] : []),
+    ...(isLast && (entry & GLOBAL) !== 0n ? ["global"] : []),
+    ...((entry & NO_EXECUTE) === 0n ? [] : ["no-execute"]),
+  ];
+}
+
 /** Walks the page tables as the processor would. */
 export function walkPages({ cpu, memory }: GuestMachine, linear: number): Walk {
   if ((cpu.cr0 & PG) === 0) return { steps: [], physical: linear, pageSize: 0x1000 };

@@ -19,8 +19,11 @@ export interface NamedAddress {
   readonly isCode: boolean;
 }
 
-/** Handlers of exception 0 by their names from release to release. */
-const divideHandlers = ["asm_exc_divide_error", "asm_divide_error", "divide_error"] as const;
+/** Handlers of exception 0 by their names from release to release, and the first one of early boot. */
+const divideHandlers = [
+  ...["asm_exc_divide_error", "asm_divide_error", "divide_error"],
+  ...["early_idt_handler_array", "early_idt_handlers"],
+] as const;
 
 /** What of a processor tells where the kernel has moved itself to. */
 export interface MovedKernel {

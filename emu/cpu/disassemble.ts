@@ -44,6 +44,8 @@ export interface Disassembled {
   readonly text: string;
   /** How decoding went. */
   readonly status: DecodeStatus;
+  /** The feature that a processor must have for it, as /proc/cpuinfo names it. */
+  readonly needs?: string;
 }
 
 const decoders = new Map<Mode, Decoder>();
@@ -57,7 +59,13 @@ export function disassemble(code: Uint8Array, options: DisassembleOptions): Disa
   const status = decoder.decode(code, 0, Math.min(code.length, longestInstruction), found);
   const form = decoder.forms[found.form];
   if (status !== DECODED || form === undefined) return { length: 1, text: "(bad)", status };
-  return { length: found.length, text: showInstruction(found, form, options), status };
+  const { needs } = form.row;
+  return {
+    length: found.length,
+    text: showInstruction(found, form, options),
+    status,
+    ...needs !== undefined && { needs },
+  };
 }
 
 /** Writes a decoded instruction. */
