@@ -5,10 +5,11 @@
  * @module
  */
 
+import type { Decoder } from "../decode.ts";
 import { Instruction, type Mode, PREFIX_REP } from "../instruction.ts";
 import type { Form } from "../opcodes/form.ts";
 import { semanticName } from "../semantics/mod.ts";
-import { type Decoders, shapeKey } from "./microcode.ts";
+import { shapeKey } from "./microcode.ts";
 import type { Shape } from "./machinery.ts";
 
 /** Names of semantics that have arms, where flat segments make it easy. */
@@ -40,14 +41,12 @@ export interface Armed {
   readonly shape: Shape;
 }
 
-/** One shape for each arm, in 32- and 64-bit code. */
-export function shapesOfArms(decoders: Decoders): Armed[] {
-  return ([32, 64] as const).flatMap((mode) =>
-    decoders[mode].forms.flatMap((form, index) =>
-      index > 0 && form.row.text !== "" && common.has(semanticName(form))
-        ? shapesOf(mode, form, index)
-        : []
-    )
+/** One shape for each arm of the interpreter for code of some width. */
+export function shapesOfArms(decoder: Decoder): Armed[] {
+  return decoder.forms.flatMap((form, index) =>
+    index > 0 && form.row.text !== "" && common.has(semanticName(form))
+      ? shapesOf(decoder.mode, form, index)
+      : []
   );
 }
 

@@ -8,19 +8,16 @@
  * @module
  */
 
-import { Decoder } from "../decode.ts";
-import { Instruction } from "../instruction.ts";
 import * as at from "../layout.ts";
 import type { PageTables } from "../mmu.ts";
 import type { Form } from "../opcodes/form.ts";
 import { eflag, Fault, type Processor, type SystemSemantics, vectors } from "../processor.ts";
 import { asksForTime, readTimeStamp } from "../system/control.ts";
-import { shapesOfArms } from "./arms.ts";
 import { CodeCache } from "./code_cache.ts";
+import { Functions } from "./functions.ts";
 import { FloatCalls, requireVectors } from "./float_calls.ts";
-import { LINK_FROM, reasons, writeInterpreter, writeOutlined } from "./interpreter.ts";
-import { ARMS, arms, type Decoders, head, op, OP_SIZE, STALE } from "./microcode.ts";
-import { NoCodeError, type Shape } from "./machinery.ts";
+import { LINK_FROM, reasons } from "./interpreter.ts";
+import { ARMS, arms, head, op, OP_SIZE, STALE } from "./microcode.ts";
 import { Marks } from "./marks.ts";
 import { Regions } from "./regions.ts";
 
@@ -66,14 +63,7 @@ export class Engine {
   readonly #cpu: Processor;
   readonly #mmu: PageTables;
   readonly #options: EngineOptions;
-  readonly #decoders: Decoders;
-  readonly #arms = new Map<number, number>();
-  readonly #outlined = new Map<number, number | undefined>();
-  readonly #table: WebAssembly.Table;
-  readonly #imports: WebAssembly.Imports;
-  readonly #pages: number;
-  readonly #run: (block: number) => number;
-  #functions = 0;
+  readonly #functions: Functions;
   /** Instructions that this slice may retire, less what was cut off. */
   #granted = 0;
   #end = 0;
@@ -97,30 +87,19 @@ export class Engine {
     this.#options = options;
     this.#cpu = cpu;
     this.#mmu = mmu;
-    this.#decoders = {
-      16: new Decoder(16, cpu.has),
-      32: new Decoder(32, cpu.has),
-      64: new Decoder(64, cpu.has),
-    };
-    this.#pages = cpu.memory.buffer.byteLength / 0x10000;
-    this.#table = new WebAssembly.Table({ element: "anyfunc", initial: 1024 });
-    this.#imports = { machine: this.#machinery() };
-    const shapes = shapesOfArms(this.#decoders);
-    for (const [n, { key }] of shapes.entries()) this.#arms.set(key, ARMS + n);
-    const code = writeInterpreter(this.#pages, shapes.map(({ shape }) => shape));
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(code), this.#imports);
-    this.#run = instance.exports.run as (block: number) => number;
-    this.cache = new CodeCache(cpu, mmu, this.#decoders, {
-      arm: (key) => this.#arms.get(key),
-      outlined: (key, shape) => this.#outline(key, shape),
+    this.#functions = new Functions(cpu.memory, this.#machinery(), cpu.has);
+    const { decoders } = this.#functions;
+    this.cache = new CodeCache(cpu, mmu, decoders, {
+      arm: (key) => this.#functions.arm(key, cpu.mode),
+      outlined: (key, shape) => this.#functions.outlined(key, shape),
       system: options.system,
       evaluate: options.evaluate,
       spoilt: (block) => this.#spoilt(block),
     });
-    this.regions = new Regions(cpu, () => this.cache, this.#decoders, {
+    this.regions = new Regions(cpu, () => this.cache, decoders, {
       isSystem: (form) => options.system(form) !== undefined,
-      install: (code) => this.#install(code),
-      remove: (index) => this.#table.set(index, null),
+      install: (code) => this.#functions.install(code),
+      remove: (index) => this.#functions.remove(index),
     });
     this.marks = new Marks(() => this.cache);
     this.marks.onAdd = () => cpu.bytes.fill(0, at.JUMPS, at.JUMPS + 16 * at.JUMP_ENTRIES);
@@ -249,10 +228,11 @@ export class Engine {
         block = this.#find(true);
       }
       const count = words[(Math.abs(block) + head.count) >> 2] as number;
+      const run = this.#functions.interpreter(cpu.mode);
       this.#inCode = true;
       const part = isAlone ? 1 : left;
       const isRegion = words[(Math.abs(block) + head.region) >> 2] !== 0;
-      const reason = this.#run(
+      const reason = run(
         count > part || (isPoor || isAlone) && isRegion
           ? this.#part(Math.abs(block), Math.min(count, part))
           : Math.abs(block),
@@ -390,28 +370,6 @@ export class Engine {
     } else bump(kind < 0 || (kind >= two32 / 2 && kind < two32));
   }
 
-  #outline(key: number, shape: Shape): number | undefined {
-    if (this.#outlined.has(key)) return this.#outlined.get(key);
-    let index: number | undefined;
-    try {
-      const copy = { ...shape, i: Object.assign(new Instruction(), shape.i) };
-      index = this.#install(writeOutlined(this.#pages, [copy]));
-    } catch (error) {
-      if (!(error instanceof NoCodeError)) throw error;
-    }
-    this.#outlined.set(key, index);
-    return index;
-  }
-
-  /** Makes a function of a module that exports it as "0", and gives its number. */
-  #install(code: Uint8Array<ArrayBuffer>): number {
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(code), this.#imports);
-    const index = this.#functions++;
-    if (index >= this.#table.length) this.#table.grow(4096);
-    this.#table.set(index, instance.exports["0"] as CallableFunction);
-    return index;
-  }
-
   /** Notes a fault for the interpreter's return; what is no fault goes on. */
   #raised(fault: unknown): 0 {
     if (!(fault instanceof Fault)) throw fault;
@@ -441,8 +399,6 @@ export class Engine {
       }
     };
     return {
-      memory: cpu.memory,
-      table: this.#table,
       load: access((linear, bytes) => mmu.hostForLoad(linear, bytes), false),
       store: access((linear, bytes) => mmu.hostForStore(linear, bytes), true),
       update: access((linear, bytes) => mmu.hostForUpdate(linear, bytes), true),
