@@ -112,7 +112,14 @@ class ProcessorEvaluator extends Evaluator {
   }
 
   override requireAligned(segment: number, address: Bits, bytes: number): void {
-    if (this.#linear(segment, address, bytes, false) % bytes !== 0) throw new Raised("#GP");
+    const { mode, segments } = this.#cpu;
+    if (mode !== 64) {
+      if (this.#linear(segment, address, bytes, false) % bytes !== 0) throw new Raised("#GP");
+      return;
+    }
+    // Whether it is canonical is found out later.
+    const base = segment < 4 ? 0n : BigInt(segments[segment as 4].base);
+    if (BigInt.asUintN(4, address.bits + base) % BigInt(bytes) !== 0n) throw new Raised("#GP");
   }
 }
 

@@ -372,6 +372,9 @@ export class Processor {
    * The linear address of so many bytes in a segment, if they may be touched.
    *
    * @param offset Of the address size, unsigned; in 64-bit mode signed.
+   * A segment of 4 GiB has no end: what reaches beyond goes on at its start, as the
+   * manual allows and generated code has it.
+   *
    * @throws {Fault} #GP(0), or #SS(0) of the stack segment: beyond the limit, not
    *   of the right type, null, or not canonical.
    */
@@ -397,7 +400,7 @@ export class Processor {
     if ((attributes & (attribute.code | attribute.expandDown)) === attribute.expandDown) {
       const top = (attributes & attribute.big) !== 0 ? 0xffff_ffff : 0xffff;
       if (offset <= limit || last > top) throw fails();
-    } else if (last > limit) throw fails();
+    } else if (last > limit && limit !== 0xffff_ffff) throw fails();
     return register.base + offset >>> 0;
   }
 
