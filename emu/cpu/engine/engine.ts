@@ -74,6 +74,8 @@ export class Engine {
   /** The block that the last copy is of. */
   #partOf = 0;
   #isStopping = false;
+  /** What was given for this run no longer holds. */
+  #isCut = false;
   /** Instructions retired in this slice, when nothing runs. */
   #retired = 0;
   /** Instructions retired in the slices before. */
@@ -117,6 +119,7 @@ export class Engine {
 
   /** Leaves at the next block: an interrupt came, or a timer was set nearer. */
   cut(): void {
+    this.#isCut = true;
     const { words } = this.#cpu;
     const left = words[at.BUDGET >> 2] as number;
     if (left <= 0) return;
@@ -148,13 +151,14 @@ export class Engine {
     const cpu = this.#cpu;
     this.#before += this.#retired;
     this.#retired = 0;
-    this.#isStopping = false;
+    this.#isStopping = this.#isCut = false;
     for (;;) {
       if (cpu.shutDown) return "shutdown";
       if (this.#isStopping) return "stopped";
       if (cpu.shadow === 0 && this.#options.isInterrupted()) return "interrupt";
       if (cpu.halted) return "halted";
-      if (this.#retired >= budget) return "budget";
+      // After a cut there may be less to spend than what was given.
+      if (this.#retired >= budget || this.#isCut) return "budget";
       this.#slice(budget - this.#retired);
     }
   }
