@@ -39,7 +39,7 @@ export interface UartOptions {
   readonly port: number;
   /** Interrupt 4 for COM1. */
   readonly irq: Line;
-  /** Is given what was sent, in pieces of up to 1024 bytes; see {@link Uart.flush}. */
+  /** Is given what was sent, at ends of lines and after 1024 bytes; see {@link Uart.flush}. */
   readonly output: (bytes: Uint8Array) => void;
 }
 
@@ -318,7 +318,8 @@ export class Uart implements Device {
       return;
     }
     this.#sent[this.#sentLength++] = byte;
-    if (this.#sentLength === outputSize) this.flush();
+    // A line at a time, so that whoever reads along knows when it came.
+    if (byte === 10 || this.#sentLength === outputSize) this.flush();
   }
 }
 

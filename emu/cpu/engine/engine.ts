@@ -82,6 +82,8 @@ export class Engine {
   #before = 0;
   /** Code of the upper half of the address space is not all global. */
   #isUpperLocal = false;
+  /** Jumps have been noted since the last time that they were forgotten. */
+  #hasJumps = false;
 
   /** An engine for a processor; its generated code is made here. */
   constructor(options: EngineOptions) {
@@ -104,7 +106,7 @@ export class Engine {
       remove: (index) => this.#functions.remove(index),
     });
     this.marks = new Marks(() => this.cache);
-    this.marks.onAdd = () => cpu.bytes.fill(0, at.JUMPS, at.JUMPS + 16 * at.JUMP_ENTRIES);
+    this.marks.onAdd = () => this.#forgetJumps();
     mmu.onCodeMappingChange = (kind) => this.#mappingChanged(kind);
   }
 
@@ -260,6 +262,13 @@ export class Engine {
     }
   }
 
+  /** Lets jumps to other pages be looked up again. */
+  #forgetJumps(): void {
+    if (!this.#hasJumps) return;
+    this.#hasJumps = false;
+    this.#cpu.bytes.fill(0, at.JUMPS, at.JUMPS + 16 * at.JUMP_ENTRIES);
+  }
+
   /** The linear address of RIP. */
   #linear(): number {
     const { rip, mode, segments } = this.#cpu;
@@ -291,6 +300,7 @@ export class Engine {
     if (upper && !this.#mmu.isGlobal) this.#isUpperLocal = true;
     const low32 = rip | 0;
     const entry = at.JUMPS + (((low32 ^ low32 >>> 12) & (at.JUMP_ENTRIES - 1)) << 4) >> 2;
+    this.#hasJumps = true;
     words[entry] = low32;
     words[entry + 1] = Math.floor(rip / two32);
     words[entry + 2] = block;

@@ -25,6 +25,14 @@ interface Mark {
   readonly physical: Set<number>;
 }
 
+/** A page with marks. */
+interface MarkedPage {
+  /** Linear addresses. */
+  readonly marked: number[];
+  /** The physical page on which they have all been put last. */
+  at: number;
+}
+
 const pageOf = (linear: number) => Math.floor(linear / 4096);
 
 /** The marks of a processor. */
@@ -32,7 +40,7 @@ export class Marks {
   readonly #code: () => MarkedCode;
   readonly #marks = new Map<number, Mark>();
   /** Marked addresses, by the page they are in. */
-  readonly #pages = new Map<number, number[]>();
+  readonly #pages = new Map<number, MarkedPage>();
   /** The last arrival that was told of: where, and how many instructions had retired. */
   #toldAt = NaN;
   #toldThen = NaN;
@@ -60,8 +68,10 @@ export class Marks {
     const mark = this.#marks.get(linear) ?? { told: [], physical: new Set() };
     if (mark.told.length === 0) {
       this.#marks.set(linear, mark);
-      const page = pageOf(linear);
-      this.#pages.set(page, [...this.#pages.get(page) ?? [], linear]);
+      const page = this.#pages.get(pageOf(linear)) ?? { marked: [], at: NaN };
+      this.#pages.set(pageOf(linear), page);
+      page.marked.push(linear);
+      page.at = NaN;
       this.onAdd?.();
     }
     mark.told.push(told);
@@ -75,7 +85,10 @@ export class Marks {
 
   /** Code at an address was found at a physical one: marks of the page are put there. */
   found(linear: number, physical: number): void {
-    for (const marked of this.#pages.get(pageOf(linear)) ?? []) {
+    const page = this.#pages.get(pageOf(linear));
+    if (page === undefined || page.at === pageOf(physical)) return;
+    page.at = pageOf(physical);
+    for (const marked of page.marked) {
       const mark = this.#marks.get(marked);
       const at = physical - linear + marked;
       if (mark === undefined || mark.physical.has(at)) continue;
@@ -99,10 +112,11 @@ export class Marks {
 
   #remove(linear: number, mark: Mark): void {
     this.#marks.delete(linear);
-    const page = pageOf(linear);
-    const left = (this.#pages.get(page) ?? []).filter((other) => other !== linear);
-    if (left.length > 0) this.#pages.set(page, left);
-    else this.#pages.delete(page);
+    const page = this.#pages.get(pageOf(linear));
+    if (page !== undefined) {
+      page.marked.splice(page.marked.indexOf(linear), 1);
+      if (page.marked.length === 0) this.#pages.delete(pageOf(linear));
+    }
     const others = new Set([...this.#marks.values()].flatMap(({ physical }) => [...physical]));
     for (const physical of mark.physical) {
       if (!others.has(physical)) this.#code().unmark(physical);
