@@ -302,23 +302,32 @@ export class Module {
    * @throws {TypeError} If a block of a function is open.
    */
   finish(): Uint8Array<ArrayBuffer> {
-    const code = new ByteWriter(4096);
-    const hints = new ByteWriter(64);
-    let hinted = 0;
-    for (const { index, code: body } of this.#defined) {
-      const start = body.finish(code);
-      if (body.hints.length === 0) continue;
-      hinted++;
-      hints.uleb(index);
-      hints.uleb(body.hints.length);
-      for (const { at, likely } of body.hints) {
-        hints.uleb(start + at);
-        hints.byte(1);
-        hints.byte(likely ? 1 : 0);
-      }
-    }
+    const out = new ByteWriter(1024);
+    this.#writeBefore(out);
+    writeCode(out, this.#defined);
+    this.#writeBehind(out);
+    return out.written();
+  }
 
-    const out = new ByteWriter(code.length + 1024);
+  /**
+   * Takes the module as it is but for the body of its one function, for many
+   * modules that differ in nothing else.
+   *
+   * @throws {TypeError} If it has no function of its own, or several.
+   */
+  frame(): ModuleFrame {
+    const [only] = this.#defined;
+    if (only === undefined || this.#defined.length > 1) {
+      throw new TypeError(`a frame has one function, not ${this.#defined.length}`);
+    }
+    const [before, behind] = [new ByteWriter(1024), new ByteWriter(64)];
+    this.#writeBefore(before);
+    this.#writeBehind(behind);
+    return new ModuleFrame(only.index, before.written(), behind.written());
+  }
+
+  /** Everything that stands before the code. */
+  #writeBefore(out: ByteWriter): void {
     out.raw([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
     for (const [key, id] of Object.entries(sections)) {
       switch (key as keyof typeof sections) {
@@ -331,20 +340,21 @@ export class Module {
           break;
         }
         case "code":
-          // The hints must stand before the code they are about.
-          if (hinted > 0) {
-            writeSection(out, 0, "metadata.code.branch_hint", [leb(hinted), hints.written()]);
-          }
-          if (this.#defined.length > 0) {
-            writeSection(out, id, undefined, [leb(this.#defined.length), code.written()]);
-          }
-          break;
+          return;
         default: {
           const section = this.#sections.get(key as keyof typeof sections);
           if (section === undefined) break;
           writeSection(out, id, undefined, [leb(section.count), section.out.written()]);
         }
       }
+    }
+  }
+
+  /** Everything that stands behind it. */
+  #writeBehind(out: ByteWriter): void {
+    const data = this.#sections.get("data");
+    if (data !== undefined) {
+      writeSection(out, sections.data, undefined, [leb(data.count), data.out.written()]);
     }
     if (this.#names.length > 0) {
       const names = new ByteWriter();
@@ -356,7 +366,6 @@ export class Module {
       writeSection(out, 0, "name", [[1], leb(names.length), names.written()]);
     }
     for (const { name, bytes } of this.#customs) writeSection(out, 0, name, [bytes]);
-    return out.written();
   }
 
   #section(name: keyof typeof sections): Section {
@@ -387,6 +396,61 @@ export class Module {
     const index = this.#counts[kind]++;
     if (declared.export !== undefined) this.export(declared.export, kind, index);
     return index;
+  }
+}
+
+/** A module but for the body of its one function; see {@link Module.frame}. */
+export class ModuleFrame {
+  readonly #index: FuncIndex;
+  readonly #before: Uint8Array;
+  readonly #behind: Uint8Array;
+
+  /** By what stands before the code and behind it. */
+  constructor(index: FuncIndex, before: Uint8Array, behind: Uint8Array) {
+    this.#index = index;
+    this.#before = before;
+    this.#behind = behind;
+  }
+
+  /**
+   * Writes the module with a body, which is one for the function's parameters.
+   *
+   * @throws {TypeError} If a block of it is open.
+   */
+  finish(code: Code): Uint8Array<ArrayBuffer> {
+    const out = new ByteWriter(code.out.length + this.#before.length + this.#behind.length + 256);
+    out.raw(this.#before);
+    writeCode(out, [{ index: this.#index, code }]);
+    out.raw(this.#behind);
+    return out.written();
+  }
+}
+
+/** Writes bodies, and before them the hints about their branches. */
+function writeCode(
+  out: ByteWriter,
+  functions: readonly { readonly index: FuncIndex; readonly code: Code }[],
+): void {
+  const bodies = new ByteWriter(4096);
+  const hints = new ByteWriter(64);
+  let hinted = 0;
+  for (const { index, code } of functions) {
+    const start = code.finish(bodies);
+    if (code.hints.length === 0) continue;
+    hinted++;
+    hints.uleb(index);
+    hints.uleb(code.hints.length);
+    for (const { at, likely } of code.hints) {
+      hints.uleb(start + at);
+      hints.byte(1);
+      hints.byte(likely ? 1 : 0);
+    }
+  }
+  if (hinted > 0) {
+    writeSection(out, 0, "metadata.code.branch_hint", [leb(hinted), hints.written()]);
+  }
+  if (functions.length > 0) {
+    writeSection(out, sections.code, undefined, [leb(functions.length), bodies.written()]);
   }
 }
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { type Code } from "./code.ts";
+import { type Code, createCode } from "./code.ts";
 import { Module } from "./module.ts";
 import { opcodes } from "./opcodes.ts";
-import type { Label, Local, ValueType } from "./types.ts";
+import type { FuncIndex, Label, Local, ValueType } from "./types.ts";
 
 /** Stands in where the compiler cannot see that a parameter exists. */
 const parameter = -1 as Local;
@@ -340,4 +340,33 @@ Deno.test("the engine calls every opcode by the name our table gives it", () => 
   }
   assert.deepEqual(wrong, []);
   assert.equal(asked, 525);
+});
+
+Deno.test("a frame writes the same module as the module itself, for any body", () => {
+  const declare = () => {
+    const module = new Module();
+    const log = module.func({ params: ["i32"], import: ["host", "log"] });
+    module.memory({ min: 1, export: "memory" });
+    const func = module.func({ params: ["i32"], results: ["i32"], export: "f" });
+    return { module, log, func };
+  };
+  const body = (code: Code, log: FuncIndex, value: number) => {
+    code.localGet(0 as Local);
+    const label = code.if(undefined, "unlikely");
+    code.i32Const(value).call(log);
+    code.end(label);
+    code.i32Const(value);
+  };
+  const framed = declare();
+  const frame = framed.module.frame();
+  for (const value of [1, 70_000]) {
+    const whole = declare();
+    body(whole.func.code, whole.log.index, value);
+    const code = createCode(1);
+    body(code, framed.log.index, value);
+    assert.deepEqual(frame.finish(code), whole.module.finish());
+  }
+  const two = declare().module;
+  two.func();
+  assert.throws(() => two.frame(), /a frame has one function, not 2/);
 });

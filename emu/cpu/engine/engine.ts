@@ -102,6 +102,7 @@ export class Engine {
     });
     this.regions = new Regions(cpu, () => this.cache, decoders, {
       isSystem: (form) => options.system(form) !== undefined,
+      frame: this.#functions.frame,
       install: (code) => this.#functions.install(code),
       remove: (index) => this.#functions.remove(index),
     });

@@ -8,9 +8,11 @@
 import { Decoder } from "../decode.ts";
 import { Instruction, type Mode } from "../instruction.ts";
 import { shapesOfArms } from "./arms.ts";
-import { writeInterpreter, writeOutlined } from "./interpreter.ts";
+import { OutlinedEmitter } from "./handlers.ts";
+import { writeInterpreter } from "./interpreter.ts";
 import { NoCodeError, type Shape } from "./machinery.ts";
 import { ARMS, type Decoders } from "./microcode.ts";
+import { FunctionFrame, writeRuntime } from "./runtime.ts";
 
 /** An interpreter: enters a block, and says why it came back. */
 export type Interpreter = (block: number) => number;
@@ -19,6 +21,8 @@ export type Interpreter = (block: number) => number;
 export class Functions {
   /** The decoders, made when first asked for. */
   readonly decoders: Decoders;
+  /** The module around each function. */
+  readonly frame: FunctionFrame;
 
   readonly #pages: number;
   readonly #imports: WebAssembly.Imports;
@@ -43,7 +47,14 @@ export class Functions {
     has: (feature: string) => boolean,
   ) {
     this.#pages = memory.buffer.byteLength / 0x10000;
-    this.#imports = { machine: { ...machinery, memory, table: this.#table } };
+    const runtime = new WebAssembly.Instance(
+      new WebAssembly.Module(writeRuntime(this.#pages)),
+      { machine: { memory } },
+    );
+    this.#imports = {
+      machine: { ...machinery, ...runtime.exports, memory, table: this.#table },
+    };
+    this.frame = new FunctionFrame(this.#pages);
     this.decoders = decodersFor(has);
   }
 
@@ -70,7 +81,12 @@ export class Functions {
     let index: number | undefined;
     try {
       const copy = { ...shape, i: Object.assign(new Instruction(), shape.i) };
-      index = this.install(writeOutlined(this.#pages, [copy]));
+      const { machinery, parameter } = this.frame;
+      index = this.install(this.frame.write((code) => {
+        const emitter = new OutlinedEmitter(code, machinery, parameter);
+        emitter.writeHandler(copy);
+        emitter.close();
+      }));
     } catch (error) {
       if (!(error instanceof NoCodeError)) throw error;
     }

@@ -10,14 +10,12 @@
 
 import type { Code } from "../../../wasm/code.ts";
 import { Module } from "../../../wasm/module.ts";
-import type { FuncIndex, Label, Local, ValueType } from "../../../wasm/types.ts";
+import type { Label, Local } from "../../../wasm/types.ts";
 import * as at from "../layout.ts";
-import { answers, HandlerEmitter, OutlinedEmitter } from "./handlers.ts";
+import { answers, HandlerEmitter } from "./handlers.ts";
 import { ARMS, arms, head, op, OP_SIZE } from "./microcode.ts";
 import type { Machinery, Shape } from "./machinery.ts";
-import { type RegionBlock, RegionStructure } from "./region_graph.ts";
-import { makeFlagsType, writeMakeFlags } from "./region_flags.ts";
-import { RegionEmitter, type RegionTraits } from "./region_writer.ts";
+import { declareMachinery } from "./runtime.ts";
 
 /** Why the interpreter came back. */
 export const reasons = {
@@ -44,90 +42,6 @@ const NOWHERE = 0x7f8;
 /** How often a block is entered before it is compiled. */
 export const hotFrom = 3000;
 
-/** What generated code imports, with types. */
-export const imports = {
-  load: { params: ["f64", "i32", "i32"], results: ["i32"] },
-  store: { params: ["f64", "i32", "i32"], results: ["i32"] },
-  update: { params: ["f64", "i32", "i32"], results: ["i32"] },
-  finish: { params: ["i32"], results: [] },
-  segment: { params: ["i32", "i32", "i32"], results: ["i64"] },
-  raise: { params: ["i32", "i32"], results: [] },
-  readFlags: { params: ["i32"], results: ["i32"] },
-  timeStamp: { params: ["i32"], results: ["i64"] },
-  writeFlags: { params: ["i32", "i32", "i32"], results: ["i32"] },
-  divide128: { params: ["i64", "i64", "i64", "i32"], results: ["i32"] },
-  requireVectors: { params: ["i32", "i32"], results: ["i32"] },
-  float: { params: ["i32", "i32"], results: ["i32"] },
-  estimate: { params: ["i32", "i32"], results: ["i32"] },
-  compareStrings: { params: ["i32", "i32", "i32"], results: ["i32"] },
-  system: { params: ["i32"], results: ["i32"] },
-} as const satisfies Readonly<
-  Record<string, { params: readonly ValueType[]; results: readonly ValueType[] }>
->;
-
-/** A module with the imports declared. */
-export function engineModule(
-  pages: number,
-): { module: Module; machinery: Machinery; system: FuncIndex } {
-  const module = new Module();
-  const { system, ...others } = imports;
-  const declare = (
-    name: string,
-    type: { params: readonly ValueType[]; results: readonly ValueType[] },
-  ) => module.func({ ...type, import: ["machine", name] }).index;
-  const declared = Object.fromEntries(
-    Object.entries(others).map(([name, type]) => [name, declare(name, type)]),
-  ) as Record<keyof typeof others, FuncIndex>;
-  const systemIndex = declare("system", system);
-  module.memory({ import: ["machine", "memory"], min: pages, max: pages, shared: true });
-  const made = module.func({ ...makeFlagsType, name: "makeFlags" });
-  writeMakeFlags(made.code, made.params);
-  const machinery: Machinery = { ...declared, ...highProducts(module), makeFlags: made.index };
-  return { module, machinery, system: systemIndex };
-}
-
-/** The high halves of products of 64 bits, from products of 32. */
-function highProducts(module: Module): Pick<Machinery, "mulHighU" | "mulHighS"> {
-  const unsigned = module.func({ params: ["i64", "i64"], results: ["i64"], name: "mulHighU" });
-  {
-    const c = unsigned.code;
-    const [a, b] = unsigned.params;
-    const low = (x: Local) => c.localGet(x).i64Const(0xffff_ffff).i64And();
-    const high = (x: Local) => c.localGet(x).i64Const(32).i64ShrU();
-    const middle = c.local("i64");
-    const other = c.local("i64");
-    // (ah + al)(bh + bl), each column with the carry of the one before.
-    low(a);
-    high(b);
-    c.i64Mul();
-    low(a);
-    low(b);
-    c.i64Mul().i64Const(32).i64ShrU().i64Add().localSet(middle);
-    high(a);
-    low(b);
-    c.i64Mul();
-    low(middle);
-    c.i64Add().localSet(other);
-    high(a);
-    high(b);
-    c.i64Mul();
-    high(middle);
-    c.i64Add();
-    high(other);
-    c.i64Add();
-  }
-  const signed = module.func({ params: ["i64", "i64"], results: ["i64"], name: "mulHighS" });
-  {
-    const c = signed.code;
-    const [a, b] = signed.params;
-    // A negative factor counts 2^64 too much.
-    c.localGet(a).localGet(b).call(unsigned.index);
-    c.localGet(a).i64Const(63).i64ShrS().localGet(b).i64And().i64Sub();
-    c.localGet(b).i64Const(63).i64ShrS().localGet(a).i64And().i64Sub();
-  }
-  return { mulHighU: unsigned.index, mulHighS: signed.index };
-}
-
 /**
  * Writes the interpreter.
  *
@@ -138,7 +52,8 @@ export function writeInterpreter(
   pages: number,
   shapes: readonly Shape[],
 ): Uint8Array<ArrayBuffer> {
-  const { module, machinery, system } = engineModule(pages);
+  const module = new Module();
+  const { machinery, system } = declareMachinery(module, pages);
   const outlined = module.type(["i32"], ["i32"]);
   const table = module.table({ import: ["machine", "table"], min: 0 });
   const run = module.func({ params: ["i32"], results: ["i32"], export: "run" });
@@ -248,52 +163,6 @@ export function writeInterpreter(
   c.end(next).end(dispatch);
   arm.lookUp();
   c.end(enter).end(fault).i32Const(reasons.fault);
-  return module.finish();
-}
-
-/**
- * Writes handlers as functions of their own, exported by their numbers.
- *
- * @param pages Of the memory.
- */
-export function writeOutlined(pages: number, shapes: readonly Shape[]): Uint8Array<ArrayBuffer> {
-  const { module, machinery } = engineModule(pages);
-  for (const [n, shape] of shapes.entries()) {
-    const { code, params: [pc] } = module.func({
-      params: ["i32"],
-      results: ["i32"],
-      export: `${n}`,
-    });
-    const emitter = new OutlinedEmitter(code, machinery, pc);
-    emitter.writeHandler(shape);
-    emitter.close();
-  }
-  return module.finish();
-}
-
-/**
- * Writes a region as a function (translation buffer i32) → i32, exported as "0".
- *
- * @param pages Of the memory.
- */
-export function writeRegion(
-  pages: number,
-  blocks: ReadonlyMap<number, RegionBlock>,
-  entry: number,
-  traits: Omit<RegionTraits, "most">,
-): Uint8Array<ArrayBuffer> {
-  const { module, machinery } = engineModule(pages);
-  const { code, params: [tlb] } = module.func({ params: ["i32"], results: ["i32"], export: "0" });
-  let most = 0;
-  for (const { count } of blocks.values()) most += count;
-  const emitter = new RegionEmitter(code, machinery, tlb, { ...traits, most });
-  new RegionStructure(blocks, entry).write(code, (block, join, way) => {
-    emitter.writeBlock(block, join, (offset) => {
-      const branch = way(offset);
-      return branch === undefined ? { offset } : { branch };
-    });
-  });
-  emitter.close();
   return module.finish();
 }
 

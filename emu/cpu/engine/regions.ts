@@ -16,9 +16,10 @@ import type { Form } from "../opcodes/form.ts";
 import type { Processor } from "../processor.ts";
 import { semanticName, semanticsOf } from "../semantics/mod.ts";
 import type { CodeCache } from "./code_cache.ts";
-import { writeRegion } from "./interpreter.ts";
 import { type Decoders, head, OP_SIZE } from "./microcode.ts";
-import type { RegionBlock, RegionInstruction } from "./region_graph.ts";
+import { type RegionBlock, type RegionInstruction, RegionStructure } from "./region_graph.ts";
+import { RegionEmitter, type RegionTraits } from "./region_writer.ts";
+import type { FunctionFrame } from "./runtime.ts";
 import { NoCodeError } from "./machinery.ts";
 
 /** Instructions of a region, at most; a block more may be begun. */
@@ -31,6 +32,8 @@ const left = new Set(["pushf", "popf", "lahf", "enter", "pusha", "popa", "bound"
 export interface RegionSupply {
   /** Whether a row is carried out in TypeScript. */
   isSystem(form: Form): boolean;
+  /** The module around each function. */
+  readonly frame: FunctionFrame;
   /** Makes a function of a module and gives its number. */
   install(code: Uint8Array<ArrayBuffer>): number;
   /** Takes a function away. */
@@ -43,7 +46,6 @@ export class Regions {
   readonly #cache: () => CodeCache;
   readonly #decoders: Decoders;
   readonly #supply: RegionSupply;
-  readonly #pages: number;
   /** Entries of the regions that a block is part of, by block. */
   readonly #entries = new Map<number, number[]>();
   readonly #found = new Instruction();
@@ -60,7 +62,6 @@ export class Regions {
     this.#cache = cache;
     this.#decoders = decoders;
     this.#supply = supply;
-    this.#pages = cpu.memory.buffer.byteLength / 0x10000;
   }
 
   /** How many were compiled. */
@@ -80,7 +81,7 @@ export class Regions {
     if (first === undefined || first.instructions.length === 0) return;
     let code;
     try {
-      code = writeRegion(this.#pages, blocks, first.offset, {
+      code = writeRegion(this.#supply.frame, blocks, first.offset, {
         ...{ wide: width === 2, hasWindow: (key & 16) === 0 },
       });
     } catch (error) {
@@ -177,6 +178,27 @@ export class Regions {
     // Jumps of 16 bits leave the page they are in.
     return !(form.row.ends === true && mode === 32 && i.operandSize === 16);
   }
+}
+
+/** Writes a region as a function (translation buffer i32) → i32. */
+function writeRegion(
+  frame: FunctionFrame,
+  blocks: ReadonlyMap<number, RegionBlock>,
+  entry: number,
+  traits: Omit<RegionTraits, "most">,
+): Uint8Array<ArrayBuffer> {
+  let most = 0;
+  for (const { count } of blocks.values()) most += count;
+  return frame.write((code) => {
+    const emitter = new RegionEmitter(code, frame.machinery, frame.parameter, { ...traits, most });
+    new RegionStructure(blocks, entry).write(code, (block, join, way) => {
+      emitter.writeBlock(block, join, (offset) => {
+        const branch = way(offset);
+        return branch === undefined ? { offset } : { branch };
+      });
+    });
+    emitter.close();
+  });
 }
 
 /** Offsets that a block leads to by itself. */
