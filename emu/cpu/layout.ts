@@ -96,10 +96,10 @@ export const STATE_END = 0x800;
 /** Micro-operations copied to run a part of a block. */
 export const PARTIAL = 0x1000;
 
-/** Translation buffers: four of 1024 entries of 16 bytes; see {@link tlbAt}. */
-export const TLB = 0x10000;
+/** Translation buffers: four of 4096 entries of 16 bytes; see {@link tlbAt}. */
+export const TLB = 0x180000;
 /** Entries in each. */
-export const TLB_ENTRIES = 1024;
+export const TLB_ENTRIES = 4096;
 /** Bytes of each: reads; writes follow. */
 export const TLB_SIZE = 16 * TLB_ENTRIES;
 /** From supervisor's pair to user's. */

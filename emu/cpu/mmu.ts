@@ -327,7 +327,8 @@ export class PageTables implements Mmu {
   #toRead(linear: number, bytes: number, rights: Rights): number {
     const { words } = this.#cpu;
     const access = this.#access(rights);
-    const word = tables + ((access & ACCESS_USER) << 11) + (linear >>> 10 & 4092);
+    const word = tables + 2 * at.TLB_ENTRIES * (access & ACCESS_USER) +
+      (linear >>> 10 & 4 * (at.TLB_ENTRIES - 1));
     if (
       words[word] === (linear + bytes - 1 & ~0xfff) &&
       words[word + 1] === Math.floor(linear / two32)
@@ -339,8 +340,8 @@ export class PageTables implements Mmu {
   #toWrite(linear: number, bytes: number, rights: Rights): number {
     const { words } = this.#cpu;
     const access = this.#access(rights);
-    const word = tables + 4 * at.TLB_ENTRIES + ((access & ACCESS_USER) << 11) +
-      (linear >>> 10 & 4092);
+    const word = tables + 4 * at.TLB_ENTRIES + 2 * at.TLB_ENTRIES * (access & ACCESS_USER) +
+      (linear >>> 10 & 4 * (at.TLB_ENTRIES - 1));
     if (
       words[word] === (linear + bytes - 1 & ~0xfff) &&
       words[word + 1] === Math.floor(linear / two32)
@@ -567,7 +568,8 @@ export class PageTables implements Mmu {
 
 /** Number of an entry within the four tables. */
 function entryOf(linear: number, access: number): number {
-  return (access & ACCESS_USER) << 9 | (access & ACCESS_WRITE) << 9 |
+  // Bit 2 of an access chooses the user's pair, bit 1 the second table of a pair.
+  return (access & (ACCESS_USER | ACCESS_WRITE)) * (at.TLB_ENTRIES / 2) |
     linear >>> 12 & at.TLB_ENTRIES - 1;
 }
 

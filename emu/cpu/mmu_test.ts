@@ -315,7 +315,7 @@ Deno.test("a flush of very many entries leaves none, and they can be filled agai
   const { cpu, mmu } = guestProcessor();
   const filled = () => {
     let count = 0;
-    for (let n = 0; n < 4 * 1024; n++) {
+    for (let n = 0; n < 4 * at.TLB_ENTRIES; n++) {
       if (cpu.words[(at.TLB >> 2) + 4 * n] !== at.TLB_EMPTY) count++;
     }
     return count;

@@ -297,6 +297,20 @@ export class CodeCache {
     return block;
   }
 
+  /**
+   * Decodes the instruction at a linear address, and says how it is carried out in TypeScript.
+   *
+   * @throws {Fault} If it cannot be read, or is none.
+   */
+  read(linear: number, i: Instruction): { form: Form; semantics: SystemSemantics } {
+    const decoder: Decoder = this.#decoders[this.#cpu.mode];
+    const status = this.#decodeAcross(decoder, linear, i);
+    const form = decoder.forms[i.form];
+    if (status === TOO_LONG) throw new Fault(vectors.GP, 0);
+    if (status !== DECODED || form === undefined) throw new Fault(vectors.UD);
+    return { form, semantics: this.#supply.system(form) ?? this.#supply.evaluate };
+  }
+
   /** Decodes an instruction byte by byte, in whatever memory it is. */
   #decodeAcross(decoder: Decoder, linear: number, i: Instruction) {
     const bytes = this.#bytes;
@@ -318,7 +332,9 @@ export class CodeCache {
   ): void {
     const { mode, stackWidth: stack, words, view } = this.#cpu;
     this.onForm?.(form);
-    const system = this.#supply.system(form);
+    // Of PUSHF and POPF only virtual-8086 mode, which is 16-bit code, wants more than is generated.
+    const isPlain = mode !== 16 && /^(pushf|popf)/.test(form.mnemonics[0]);
+    const system = isPlain ? undefined : this.#supply.system(form);
     if (system !== undefined) return this.#writeSystem(where, i, form, offset, system);
     if (semanticsOf(form) === undefined) {
       return this.#writeSystem(where, i, form, offset, () => {
