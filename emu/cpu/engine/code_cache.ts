@@ -6,7 +6,7 @@
  */
 
 import { DECODED, type Decoder, longestInstruction, TOO_LONG, TRUNCATED } from "../decode.ts";
-import { Instruction } from "../instruction.ts";
+import { Instruction, type Mode } from "../instruction.ts";
 import * as at from "../layout.ts";
 import type { PageTables } from "../mmu.ts";
 import type { Form } from "../opcodes/form.ts";
@@ -59,6 +59,11 @@ const nothing: Form = {
   ...{ registersOnly: false, mod: "any", digit: undefined, rm: undefined, immediates: [] },
   ...{ mnemonics: ["(bad)", "(bad)", "(bad)"], operands: [] },
 };
+
+/** CLI that is not virtual-8086 mode's, which is 16-bit code. */
+function isPlainCli(form: Form, mode: Mode): boolean {
+  return mode !== 16 && form.mnemonics[0] === "cli";
+}
 
 /** Blocks of decoded code. */
 export class CodeCache {
@@ -257,7 +262,8 @@ export class CodeCache {
         ends = true;
       } else {
         this.#writeInstruction(where, i, form, key, p);
-        ends ||= form.row.ends === true;
+        // Nobody has to look round after CLI.
+        ends ||= form.row.ends === true && !isPlainCli(form, cpu.mode);
       }
       where += OP_SIZE;
       p += i.length;
@@ -335,7 +341,11 @@ export class CodeCache {
     // Of PUSHF and POPF only virtual-8086 mode, which is 16-bit code, wants more than is generated.
     const isPlain = mode !== 16 && /^(pushf|popf)/.test(form.mnemonics[0]);
     const system = isPlain ? undefined : this.#supply.system(form);
-    if (system !== undefined) return this.#writeSystem(where, i, form, offset, system);
+    if (system !== undefined) {
+      this.#writeSystem(where, i, form, offset, system);
+      if (isPlainCli(form, mode)) view.setUint16(where + op.handler, arms.disable, true);
+      return;
+    }
     if (semanticsOf(form) === undefined) {
       return this.#writeSystem(where, i, form, offset, () => {
         throw new Fault(vectors.UD);

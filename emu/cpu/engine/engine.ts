@@ -13,6 +13,7 @@ import type { PageTables } from "../mmu.ts";
 import type { Form } from "../opcodes/form.ts";
 import { eflag, Fault, type Processor, type SystemSemantics, vectors } from "../processor.ts";
 import { asksForTime, readTimeStamp } from "../system/control.ts";
+import { CarefulSteps } from "./careful.ts";
 import { CodeCache } from "./code_cache.ts";
 import { Functions } from "./functions.ts";
 import { FloatCalls, requireVectors } from "./float_calls.ts";
@@ -64,6 +65,7 @@ export class Engine {
   readonly #mmu: PageTables;
   readonly #options: EngineOptions;
   readonly #functions: Functions;
+  readonly #careful: CarefulSteps;
   /** Instructions that this slice may retire, less what was cut off. */
   #granted = 0;
   #end = 0;
@@ -106,6 +108,7 @@ export class Engine {
       install: (code) => this.#functions.install(code),
       remove: (index) => this.#functions.remove(index),
     });
+    this.#careful = new CarefulSteps(cpu);
     this.marks = new Marks(() => this.cache);
     this.marks.onAdd = () => this.#forgetJumps();
     mmu.onCodeMappingChange = (kind) => this.#mappingChanged(kind);
@@ -171,9 +174,10 @@ export class Engine {
     const cpu = this.#cpu;
     const { words } = cpu;
     const isStepped = ((words[at.FLAGS_OTHER >> 2] as number) & eflag.TF) !== 0;
+    const isCareful = isStepped || this.#careful.isNeeded;
     // An instruction behind STI or MOV SS, or one that is traced, is run alone.
     const shadow = cpu.shadow;
-    const alone = isStepped || shadow > 0;
+    const alone = isCareful || shadow > 0;
     const granted = Math.min(alone ? 1 : budget, 0x3fff_ffff);
     this.#granted = granted;
     words[at.BUDGET >> 2] = granted;
@@ -183,7 +187,8 @@ export class Engine {
     cpu.untraced = false;
     const before = this.#retired;
     try {
-      this.#enter();
+      if (isCareful) this.#stepCarefully(shadow);
+      else this.#enter();
     } catch (raised) {
       if (!(raised instanceof Fault)) throw raised;
       this.#settle();
@@ -195,12 +200,36 @@ export class Engine {
     if (fault !== undefined) {
       this.#fault = undefined;
       this.#deliver(fault);
+    } else if (isCareful && this.#careful.trap !== 0) {
+      cpu.debug[6] = (cpu.debug[6] ?? 0n) | BigInt(this.#careful.trap);
+      this.#deliver(new Fault(vectors.DB));
     } else if (this.#isStopping && this.#retired === before) {
       // Stopped at a mark: the instruction is still to come.
       cpu.shadow = shadow;
-    } else if (isStepped && cpu.shadow < 2 && !cpu.untraced && this.#retired > before) {
-      cpu.debug[6] = (cpu.debug[6] ?? 0n) | 0x4000n;
-      this.#deliver(new Fault(vectors.DB));
+    }
+  }
+
+  /** Carries out one instruction in TypeScript, with an eye on breakpoints and marks. */
+  #stepCarefully(shadow: number): void {
+    const { bytes, words } = this.#cpu;
+    const linear = this.#linear();
+    this.#careful.trap = 0;
+    this.onLook?.(linear);
+    if (this.marks.size > 0) {
+      this.marks.arrive(linear, this.#before + this.retired);
+      if ((words[at.BUDGET >> 2] as number) <= 0) return;
+    }
+    // It is paid for like a block of one.
+    words[at.BUDGET >> 2] = 0;
+    this.#pc = at.PARTIAL + OP_SIZE;
+    bytes[this.#pc + op.remaining] = 1;
+    this.#inCode = true;
+    let retires = false;
+    try {
+      retires = this.#careful.step(linear, shadow === 2, (i) => this.cache.read(linear, i));
+    } finally {
+      this.#inCode = false;
+      if (!retires) words[at.BUDGET >> 2] = (words[at.BUDGET >> 2] as number) + 1;
     }
   }
 

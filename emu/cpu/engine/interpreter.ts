@@ -12,6 +12,7 @@ import type { Code } from "../../../wasm/code.ts";
 import { Module } from "../../../wasm/module.ts";
 import type { Label, Local } from "../../../wasm/types.ts";
 import * as at from "../layout.ts";
+import { eflag } from "../processor_bits.ts";
 import { answers, HandlerEmitter } from "./handlers.ts";
 import { ARMS, arms, head, op, OP_SIZE } from "./microcode.ts";
 import type { Machinery, Shape } from "./machinery.ts";
@@ -127,7 +128,15 @@ export function writeInterpreter(
     c.end(label);
     const shape = shapes[n - ARMS];
     if (shape !== undefined) arm.writeHandler(shape);
-    else if (n === arms.system) {
+    else if (n === arms.system || n === arms.disable) {
+      if (n === arms.disable) {
+        c.i32Const(0).i32Load(at.CPL).i32Const(0).i32Load(at.FLAGS_OTHER).localTee(answer);
+        c.i32Const(12).i32ShrU().i32Const(3).i32And().i32LeU();
+        const may = c.if();
+        c.i32Const(0).localGet(answer).i32Const(~eflag.IF).i32And().i32Store(at.FLAGS_OTHER);
+        arm.goOn();
+        c.end(may);
+      }
       c.localGet(pc).call(system).i32Eqz();
       const leave = c.if();
       c.i32Const(reasons.system).return();

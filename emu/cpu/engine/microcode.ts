@@ -88,10 +88,12 @@ export const arms = {
   follow: 2,
   /** Leaves, with RIP on it. */
   leave: 3,
+  /** CLI: clears IF where IOPL lets it; else as `system`. */
+  disable: 4,
 } as const;
 
 /** How many arms are no shape. */
-export const ARMS = 4;
+export const ARMS = 5;
 
 /** Names of semantics whose handlers look at an immediate. */
 const looksAtImmediate = new Set(["enter"]);
