@@ -328,7 +328,7 @@ export function faultOf(action: () => unknown): string {
 export function stateOf(cpu: Processor): unknown {
   const { cr0, cr2, cr3, cr4, efer, mode, stackWidth, halted, gdtr, idtr } = cpu;
   return {
-    words: [...cpu.words.subarray(at.REGISTERS >> 2, at.SCRATCH >> 2)],
+    words: [...cpu.words.subarray(at.REGISTERS >> 2, at.TSC_END >> 2)],
     tables: cpu.segments.slice(6).map((segment) => ({ ...segment })),
     ...{ cr0, cr2, cr3, cr4, efer, mode, stackWidth, halted },
     gdtr: { ...gdtr },

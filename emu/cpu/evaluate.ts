@@ -68,6 +68,8 @@ export interface EvaluatedState {
   readonly memory: EvaluatedMemory;
   /** The time-stamp counter; zero where there is none. */
   readonly timeStamp?: () => bigint;
+  /** Elements of a string that one step does at most; 65536 if absent. */
+  readonly elementsAStep?: number;
   /** Registers of SSE and MMX; none given: as after reset, and forgotten. */
   readonly vectors?: EvaluatedVectors;
 }
@@ -457,7 +459,8 @@ export class Evaluator implements Emitter<Bits> {
     const { prefixes } = this.i;
     if ((prefixes & (PREFIX_REP | PREFIX_REPNE)) === 0) return element();
     const width = this.i.addressSize as Width;
-    for (let n = 0; n < elementsAStep; n++) {
+    const most = this.state.elementsAStep ?? elementsAStep;
+    for (let n = 0; n < most; n++) {
       const count = this.register(1, width).bits;
       if (count === 0n) return;
       element();
@@ -465,7 +468,7 @@ export class Evaluator implements Emitter<Bits> {
       this.#commit();
       if (compares && ((this.state.flags & ZF) !== 0) !== ((prefixes & PREFIX_REP) !== 0)) return;
     }
-    this.target = this.state.rip;
+    if (this.register(1, width).bits !== 0n) this.target = this.state.rip;
   }
 
   /** Cuts a result to the width that both operands must have. */

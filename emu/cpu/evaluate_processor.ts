@@ -69,6 +69,7 @@ class ProcessorEvaluator extends Evaluator {
         bases: BigUint64Array.from(segments, ({ base }) => BigInt.asUintN(64, BigInt(base))),
         stack: cpu.stackWidth,
         timeStamp: () => readTimeStamp(cpu),
+        elementsAStep: cpu.elementsAStep,
         // What is below goes elsewhere, so nothing comes here.
         memory: { load: () => undefined, canStore: () => false, store: () => {} },
       },

@@ -205,8 +205,10 @@ export class Processor {
    * 1 after STI, 2 after MOV SS and POP SS.
    */
   shadow = 0;
-  /** Set by INT n and its kin: no debug trap follows them, for they have cleared TF. */
+  /** Set by INT n and its kin, and SYSCALL: no debug trap follows them, for they have cleared TF. */
   untraced = false;
+  /** Elements of a string that an instruction does at most before it gives way; 1 while each may trap. */
+  elementsAStep = 0x10000;
   /** It waits for an interrupt. */
   halted = false;
   /** An NMI was delivered, and no IRET has come since: none is taken. */

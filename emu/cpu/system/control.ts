@@ -18,11 +18,13 @@ import {
   cr4Bits,
   eferBits,
   eflag,
+  Fault,
   generalProtection,
   type Processor,
   segmentNumbers,
   type SystemSemantics,
   undefinedOpcode,
+  vectors,
 } from "../processor.ts";
 import { notAllowed, privileged } from "./privilege.ts";
 import { undefinedNames } from "./undefined_names.ts";
@@ -213,15 +215,29 @@ function debugRegister(cpu: Processor, number: number): number {
   return number + 2;
 }
 
+/** DR7.GD: whoever touches a debug register is told of; the handler may touch them. */
+function guardDebugRegisters(cpu: Processor): void {
+  const { debug } = cpu;
+  const [six = 0n, seven = 0n] = [debug[6], debug[7]];
+  if ((seven & 0x2000n) === 0n) return;
+  debug[6] = six | 0x2000n;
+  debug[7] = seven & ~0x2000n;
+  // A fault like others: what is saved has RF.
+  cpu.words[at.FLAGS_OTHER >> 2] = (cpu.words[at.FLAGS_OTHER >> 2] as number) | eflag.RF;
+  throw new Fault(vectors.DB);
+}
+
 const movFromDebug: SystemSemantics = (cpu, i, form) => {
   const number = debugRegister(cpu, i.reg);
   if (cpu.cpl !== 0) return notAllowed(cpu, i, form);
+  guardDebugRegisters(cpu);
   setRegister(cpu, i.rm, cpu.debug[number] ?? 0n, i.operandSize);
 };
 
 const movToDebug: SystemSemantics = (cpu, i, form) => {
   const number = debugRegister(cpu, i.reg);
   if (cpu.cpl !== 0) return notAllowed(cpu, i, form);
+  guardDebugRegisters(cpu);
   let value = register(cpu, i.rm, i.operandSize);
   if (number >= 6) {
     if ((value & high32) !== 0n) throw generalProtection();

@@ -206,6 +206,7 @@ Deno.test("DR4 and DR5 are DR6 and DR7, until debugging extensions make them und
   cpu.registers[0] = 0xffff_ffffn;
   run(cpu, "0f 23 e8"); // mov dr5, eax
   assert.equal(cpu.debug[7], 0xffff_27ffn);
+  cpu.debug[7] = 0xffff_07ffn; // without GD
   run(cpu, "0f 23 f0"); // mov dr6, eax
   assert.equal(cpu.debug[6], 0xffff_effn << 4n | 0xfn);
   run(cpu, "0f 23 c0");

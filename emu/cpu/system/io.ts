@@ -87,7 +87,8 @@ function repeatable(index: 6 | 7, move: Move): SystemSemantics {
     if (!mayUsePorts(cpu, port, width)) return notAllowed(cpu, i, form);
     const step = (cpu.eflags & eflag.DF) !== 0 ? -width : width;
     let left = repeats ? count(cpu, size) : 1;
-    for (let n = 0; n < together && left > 0; n++) {
+    const most = Math.min(together, cpu.elementsAStep);
+    for (let n = 0; n < most && left > 0; n++) {
       move(cpu, i, port, width);
       cpu.setAddress(index, cpu.address(index, size) + step, size);
       left--;

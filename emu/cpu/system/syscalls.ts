@@ -18,11 +18,13 @@ import {
   cr4Bits,
   eferBits,
   eflag,
+  Fault,
   generalProtection,
   type Processor,
   segmentNumbers,
   type SystemSemantics,
   undefinedOpcode,
+  vectors,
 } from "../processor.ts";
 import { isCanonical, setRegister64 } from "./segments.ts";
 import { SP } from "./stack.ts";
@@ -95,6 +97,8 @@ const syscall: SystemSemantics = (cpu) => {
   cpu.setAddress(CX, cpu.nextRip, 64);
   cpu.setAddress(R11, flags, 32);
   cpu.eflags = flags & ~sfmask;
+  // Whether a step is trapped is asked when SYSCALL and SYSRET are through.
+  if ((sfmask & eflag.TF) !== 0) cpu.untraced = true;
   const code = syscallSelector & 0xfffc;
   setFlat(cpu, code, code + 8 & 0xffff, 0, true);
   cpu.nextRip = lstar;
@@ -109,10 +113,19 @@ const sysret: SystemSemantics = (cpu, i) => {
   const to64 = i.operandSize === 64;
   const rip = cpu.address(CX, to64 ? 64 : 32);
   if (to64 && !isCanonical(rip)) throw generalProtection();
+  const wasTraced = (cpu.eflags & eflag.TF) !== 0;
   cpu.eflags = cpu.low(R11) & sysretFlags;
   const code = (sysretSelector + (to64 ? 16 : 0) | 3) & 0xffff;
   setFlat(cpu, code, (sysretSelector + 8 | 3) & 0xffff, 3, to64);
   cpu.nextRip = rip;
+  const isTraced = (cpu.eflags & eflag.TF) !== 0;
+  if (wasTraced && !isTraced) cpu.untraced = true;
+  if (isTraced && !wasTraced) {
+    // As if the system call had just been through.
+    cpu.rip = rip;
+    cpu.debug[6] = (cpu.debug[6] ?? 0n) | 0x4000n;
+    throw new Fault(vectors.DB);
+  }
 };
 
 const swapgs: SystemSemantics = (cpu) => {

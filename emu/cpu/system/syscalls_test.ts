@@ -48,11 +48,11 @@ Deno.test("SYSRET goes back to 64-bit code with flags from R11, but not RF and V
   const guest = caller();
   const { cpu } = guest;
   assert.equal(attempt(guest, "syscall"), "none");
-  cpu.registers[11] = 0xffff_ffffn;
+  cpu.registers[11] = 0xffff_feffn;
   assert.equal(attempt(guest, "o64 sysret"), "none");
   assert.deepEqual(where(guest), [0x33, place.userCode + 2, 3, 64]);
   assert.equal(cpu.segments[2].selector, 0x2b);
-  assert.equal(cpu.eflags, 0x3c_7fd7);
+  assert.equal(cpu.eflags, 0x3c_7ed7);
   const [, cs, ss] = cpu.segments;
   assert.deepEqual([cs.attributes, ss.attributes], [0xa0fb, 0xc0f3]);
 });
@@ -195,4 +195,22 @@ Deno.test("a host is asked about system calls first", () => {
   assert.equal(attempt(guest, "syscall"), "none");
   assert.equal(attempt(guest, "sysenter"), "none");
   assert.deepEqual([asked, guest.cpu.rip, guest.cpu.cpl], [["syscall", "sysenter"], 0x4321, 3]);
+});
+
+Deno.test("whether a step is trapped is asked behind SYSCALL, when its mask has been applied, and behind SYSRET", () => {
+  const guest = caller();
+  const { cpu } = guest;
+  const { TF } = eflag;
+  assert.equal(attempt(guest, "syscall"), "none");
+  assert.equal(cpu.untraced, (cpu.msrs.sfmask & TF) !== 0);
+  cpu.registers[11] = 2n;
+  cpu.eflags |= TF;
+  cpu.untraced = false;
+  assert.equal(attempt(guest, "o64 sysret"), "none");
+  assert.equal(cpu.untraced, true);
+  // TF comes back: the trap is that of the system call.
+  assert.equal(attempt(guest, "syscall"), "none");
+  cpu.registers[11] = BigInt(TF | 2);
+  assert.equal(faultOf(() => guest.run("o64 sysret")), "#DB");
+  assert.equal((cpu.debug[6] ?? 0n) & 0xf000n, 0x4000n);
 });
