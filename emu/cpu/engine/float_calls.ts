@@ -27,6 +27,7 @@ import {
   single,
 } from "../softfloat.ts";
 import { compareStrings } from "../string_compare.ts";
+import { compareBytes } from "./string_quick.ts";
 import { QuickFloats, quickOperations } from "./float_quick.ts";
 import { x87Available } from "../x87/registers.ts";
 
@@ -162,6 +163,10 @@ export class FloatCalls {
 
   /** Compares the strings in memory; negative lengths: up to the first zero. */
   compareStrings(control: number, lengthA: number, lengthB: number): number {
+    if ((control & 1) === 0) {
+      const [a, b] = [at.VECTOR_OPERANDS, at.VECTOR_OPERANDS + 16];
+      return compareBytes(control, this.#cpu.bytes, a, b, lengthA, lengthB);
+    }
     const operand = (from: number) => this.#cpu.bytes.slice(from, from + 16);
     const lengths = lengthA < 0 ? undefined : [lengthA, lengthB] as const;
     const [a, b] = [operand(at.VECTOR_OPERANDS), operand(at.VECTOR_OPERANDS + 16)];
