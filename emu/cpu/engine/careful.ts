@@ -25,6 +25,7 @@ import {
   type SystemSemantics,
   vectors,
 } from "../processor.ts";
+import { TimeStampDenied } from "../system/control.ts";
 
 /** What a breakpoint is on, as DR7 numbers it. */
 const on = { execution: 0, writes: 1, ports: 2, accesses: 3 } as const;
@@ -41,6 +42,17 @@ export interface CarriedOut {
   readonly form: Form;
   /** What it does. */
   readonly semantics: SystemSemantics;
+}
+
+/** Whether a host carries out what generated code found denied: RDTSC. RIP is then as it left it. */
+export function isDoneByHost(
+  cpu: Processor,
+  fault: Fault,
+  read: (i: Instruction) => CarriedOut,
+): boolean {
+  if (!(fault instanceof TimeStampDenied) || cpu.host?.privileged === undefined) return false;
+  const i = new Instruction();
+  return cpu.host.privileged(i, read(i).form);
 }
 
 /** Careful steps of one processor. */

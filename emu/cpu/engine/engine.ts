@@ -9,11 +9,12 @@
  */
 
 import * as at from "../layout.ts";
+import type { Instruction } from "../instruction.ts";
 import type { PageTables } from "../mmu.ts";
 import type { Form } from "../opcodes/form.ts";
 import { eflag, Fault, type Processor, type SystemSemantics, vectors } from "../processor.ts";
 import { asksForTime, readTimeStamp } from "../system/control.ts";
-import { CarefulSteps } from "./careful.ts";
+import { CarefulSteps, isDoneByHost } from "./careful.ts";
 import { CodeCache } from "./code_cache.ts";
 import { Functions } from "./functions.ts";
 import { FloatCalls, requireVectors } from "./float_calls.ts";
@@ -243,7 +244,9 @@ export class Engine {
   }
 
   #deliver(fault: Fault): void {
-    this.#options.deliver(fault);
+    const read = (i: Instruction) => this.cache.read(this.#linear(), i);
+    if (isDoneByHost(this.#cpu, fault, read)) this.#retired++;
+    else this.#options.deliver(fault);
   }
 
   /** Executes blocks until the grant is used up or TypeScript has something to do. */

@@ -309,13 +309,20 @@ export function asksForTime(cpu: Processor): boolean {
   return isTscDenied(cpu) || (cpu.msrs.get(tscAdjust) ?? 0n) !== 0n;
 }
 
+/** RDTSC was kept from a level by CR4.TSD: #GP(0), if no host carries it out. */
+export class TimeStampDenied extends Fault {
+  constructor() {
+    super(vectors.GP, 0);
+  }
+}
+
 /**
  * The time-stamp counter as RDTSC reads it.
  *
- * @throws {Fault} #GP(0) where CR4.TSD keeps it from this level.
+ * @throws {TimeStampDenied} Where CR4.TSD keeps it from this level.
  */
 export function readTimeStamp(cpu: Processor): bigint {
-  if (isTscDenied(cpu)) throw generalProtection();
+  if (isTscDenied(cpu)) throw new TimeStampDenied();
   return timeStamp(cpu);
 }
 
