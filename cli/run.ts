@@ -12,7 +12,7 @@ import { showPhase } from "../core/boot/phase.ts";
 import { prepareBoot, type Prepared, withSerialConsole } from "../core/boot/prepare.ts";
 import type { FailureReport } from "../core/boot/report.ts";
 import type { Run } from "../core/boot/run.ts";
-import type { Timeline } from "../core/boot/timeline.ts";
+import type { Timeline, TimelineFacts } from "../core/boot/timeline.ts";
 import { releaseText } from "../core/evidence.ts";
 import { type LoaderName, loaderNames } from "../core/loaders/mod.ts";
 import { findPlatform, platforms } from "../core/platforms/mod.ts";
@@ -86,9 +86,8 @@ export async function run(
   const until = options.until !== undefined;
   if (timeline !== undefined && options.timeline !== undefined) {
     const release = releaseText(prepared.image.inspection);
-    const title = release === undefined ? path : `Linux ${release}`;
-    const subtitle = summary(guest, outcome, wallMs);
-    await writeTimeline(timeline, options.timeline, title, subtitle, terminal);
+    const facts = { path, release, subtitle: summary(guest, outcome, wallMs) };
+    await writeTimeline(timeline, options.timeline, facts, terminal);
   }
   const isFailure = !isSuccess(outcome, { until }) && outcome.kind !== "interrupted";
   const isExplained = isFailure && outcome.kind !== "exit" && (options.json || !terminal.quiet);
@@ -174,26 +173,28 @@ async function prepare(
 /** Watches where the time goes, if that is wanted. */
 async function timelineOf(guest: Guest, { timeline }: RunOptions): Promise<Timeline | undefined> {
   if (timeline === undefined) return undefined;
-  const { Timeline } = await import("../core/boot/timeline.ts");
-  return new Timeline(guest);
+  const { timelineOf } = await import("../core/boot/timeline.ts");
+  return await timelineOf(guest);
 }
 
 /** Writes the timeline in the form that the file's name asks for. */
 async function writeTimeline(
   timeline: Timeline,
   path: string,
-  title: string,
-  subtitle: string,
+  facts: TimelineFacts & { readonly subtitle: string },
   terminal: Terminal,
 ): Promise<void> {
-  const { phases } = timeline;
-  const { timelineHtml, timelineSvg } = await import("../core/boot/draw_timeline.ts");
+  const { record } = timeline;
+  const title = facts.release === undefined ? `${facts.path}` : `Linux ${facts.release}`;
+  const words = { title, subtitle: facts.subtitle };
+  const { timelineHtml } = await import("../core/boot/timeline_html.ts");
+  const { timelineSvg } = await import("../core/boot/timeline_svg.ts");
   const { timelineJson } = await import("../core/boot/timeline.ts");
   const text = /\.svg$/i.test(path)
-    ? timelineSvg(phases, title, subtitle)
+    ? timelineSvg(record, words)
     : /\.html?$/i.test(path)
-    ? timelineHtml(phases, title, subtitle)
-    : `${JSON.stringify(timelineJson(phases), null, 2)}\n`;
+    ? timelineHtml(record, words)
+    : `${JSON.stringify(timelineJson(record, facts), null, 2)}\n`;
   await writeOutput(path, new TextEncoder().encode(text), terminal);
 }
 

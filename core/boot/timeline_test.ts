@@ -3,8 +3,18 @@ import { fieldOf } from "../json.ts";
 import { bzImage } from "../../testdata/bzimage_builder.ts";
 import { type Act, fakeMachine } from "../../testdata/fake_machine.ts";
 import { boot } from "./guest.ts";
-import { timelineHtml, timelineSvg } from "./draw_timeline.ts";
-import { type Phase, Timeline, TIMELINE_SLICE, timelineJson } from "./timeline.ts";
+import { tiny, tinyGuest } from "../../testdata/tiny_guest.ts";
+import {
+  lengthOf,
+  longestInitcalls,
+  Timeline,
+  TIMELINE_SLICE,
+  timelineJson,
+  timelineOf,
+  type TimelineRecord,
+} from "./timeline.ts";
+import { timelineHtml } from "./timeline_html.ts";
+import { timelineSvg } from "./timeline_svg.ts";
 
 /** Runs a script, moving the processor at marked places, and gives back the phases. */
 async function phases(script: readonly (Act | { readonly moves: number })[]) {
@@ -59,24 +69,103 @@ Deno.test("initcall levels are phases where the kernel tells of them", async () 
   assert.deepEqual(found.slice(-2).map(({ name }) => name), ["initcalls, core", "initcalls, late"]);
 });
 
-const drawn: readonly Phase[] = [
-  { name: "decompressor", from: { instructions: 0, ns: 0 }, to: { instructions: 9e8, ns: 9e8 } },
-  { name: "a <b> & c", from: { instructions: 9e8, ns: 9e8 }, to: { instructions: 1e9, ns: 3e9 } },
-];
+const moment = (instructions: number, ns = instructions) => ({ instructions, ns });
 
-Deno.test("the document has every phase with both its ends", () => {
-  const document = timelineJson(drawn);
+/** A record with all that there can be. */
+const drawn: TimelineRecord = {
+  exact: true,
+  kernel: { physical: 0x1200_0000, moved: 0x1100_0000, slide: 0x2b00_0000 },
+  phases: [
+    { name: "decompressor", kind: "phase", from: moment(0), to: moment(9e8), spans: [] },
+    {
+      name: "initcalls",
+      kind: "phase",
+      from: moment(9e8),
+      to: moment(1e9, 3e9),
+      spans: [{
+        name: "core",
+        kind: "level",
+        from: moment(9e8),
+        to: moment(1e9, 3e9),
+        spans: [
+          { name: "a", kind: "initcall", from: moment(9e8), to: moment(9.1e8), spans: [] },
+          {
+            name: "b <b> & c",
+            kind: "initcall",
+            from: moment(9.1e8),
+            to: moment(1e9, 3e9),
+            spans: [],
+          },
+        ],
+      }],
+    },
+  ],
+  lines: [
+    { ...moment(9.5e8, 1e9), text: "Linux version 6.1 <x>" },
+    { ...moment(9.6e8, 2e9), text: "bye \x1b[0m" },
+  ],
+  end: moment(1e9, 3e9),
+};
+const words = { title: "Linux <6.1>", subtitle: "powered off" };
+
+Deno.test("the document has every span with both its ends, and every line", () => {
+  const document = timelineJson(drawn, { path: "vmlinuz", release: "6.1" });
+  assert.deepEqual(Object.keys(document), [
+    ...["schema", "kind", "path", "kernel_release", "exact", "kernel"],
+    ...["instructions", "virtual_ns", "phases", "console"],
+  ]);
   assert.equal(fieldOf(document, "schema"), 1);
   assert.equal(fieldOf(document, "phases[1].end_ns"), 3e9);
+  assert.equal(fieldOf(document, "phases[1].spans[0].spans[1].kind"), "initcall");
+  assert.equal(fieldOf(document, "console[0].ns"), 1e9);
+});
+
+Deno.test("the longest initcalls come first, with their levels", () => {
+  assert.deepEqual(
+    longestInitcalls(drawn.phases).map((span) => [span.name, span.level, lengthOf(span)]),
+    [["b <b> & c", "core", 9e7], ["a", "core", 1e7]],
+  );
 });
 
 Deno.test("the drawing is well-formed and as reviewed, whatever names are like", async (t) => {
-  const svg = timelineSvg(drawn, "Linux", "powered off");
-  assert.doesNotMatch(svg, /<b>|& /);
-  assert.equal(svg.match(/<title>/g)?.length, 2);
+  const svg = timelineSvg(drawn, words);
+  assert.doesNotMatch(svg, /<b>|& |\x1b/);
   await t.assertSnapshot(svg);
-  const page = timelineHtml(drawn, "Linux", "powered off");
-  assert.ok(page.includes(svg));
-  assert.match(page, /<td>900,000,000<\/td>/);
-  assert.doesNotThrow(() => timelineSvg([], "nothing", ""));
+  // Half of the time lies behind 960 million instructions, and the scale says so.
+  assert.match(svg, /<text x="[\d.]+" y="[\d.]+" class="axis" text-anchor="middle">1,000<\/text>/);
+  for (const tag of ["svg", "g", "text", "title", "style"]) {
+    const count = (pattern: string) => svg.match(new RegExp(pattern, "g"))?.length;
+    assert.equal(count(`<${tag}[ >]`), count(`</${tag}>`), tag);
+  }
+});
+
+Deno.test("the page holds the drawing and all of the record, and loads nothing", () => {
+  const page = timelineHtml(drawn, words);
+  assert.ok(page.includes(timelineSvg(drawn, words)));
+  assert.match(page, /<td>90,000,000<td>/);
+  assert.match(page, /b &lt;b&gt; &amp; c/);
+  assert.match(page, /exact to the instruction/);
+  assert.match(page, /physical 0x12000000, by 0x2b000000/);
+  assert.match(page, /prefers-color-scheme: dark/);
+  assert.doesNotMatch(page, /<script|<link|src=|href=|url\(|@import/);
+});
+
+Deno.test("a run of nothing can be drawn, too", () => {
+  const nothing: TimelineRecord = { exact: false, phases: [], lines: [], end: moment(0) };
+  assert.match(timelineSvg(nothing, words), /^<svg/);
+  assert.match(timelineHtml(nothing, words), /20,000 instructions/);
+});
+
+Deno.test("lines of the console come with the moment of their ends", async () => {
+  const code = [...tiny.says("one\n"), ...tiny.says("two\n"), ...tiny.exits(0)];
+  const guest = await boot(tinyGuest(code), { memory: 16 << 20, builtinInit: false });
+  const timeline = await timelineOf(guest);
+  guest.run();
+  const { lines, end, exact } = timeline.record;
+  // Five instructions to the first letter's port, and two a letter.
+  assert.deepEqual(lines.map(({ text, instructions }) => [text, instructions]), [
+    ["one", 4 + 2 * 4 - 1],
+    ["two", 4 + 2 * 4 + 4 + 2 * 4 - 1],
+  ]);
+  assert.ok(!exact && end.instructions > 24);
 });
