@@ -2,9 +2,11 @@
  * How far the opcode map is covered: `deno run -A tests/opcode_coverage.ts [--rows]`.
  *
  * For each part of the map: its rows; those that cases of the decoder's tests
- * meet, which objdump and capstone have seen; those whose semantics are
- * described; those that a processor was asked about, and by how many cases.
- * With `--rows`, every row that is not described.
+ * meet, which objdump and capstone have seen; those that are carried out; those
+ * that a processor was asked about one by one, and by how many cases; those in
+ * the programs that were run on QEMU, or held to the manual; those that real
+ * kernels met while they booted. With `--rows`, every row that is not carried
+ * out, and every one that boots met and nobody was asked about.
  *
  * @module
  */
@@ -16,9 +18,20 @@ import { systemRows } from "../emu/cpu/opcodes/system.ts";
 import { vectorRows } from "../emu/cpu/opcodes/vector.ts";
 import { x87Rows } from "../emu/cpu/opcodes/x87.ts";
 import { semanticsOf } from "../emu/cpu/semantics/mod.ts";
+import { systemSemanticsOf } from "../emu/cpu/system/mod.ts";
+import type { Machine } from "../emu/machine.ts";
+import { manualGuests, witnessedGuests } from "../testdata/guests/guests.ts";
+import { guestMachine } from "../testdata/guests/run.ts";
 import { allCases } from "../testdata/instruction_cases.ts";
 import { processorCases } from "../testdata/processor_cases.ts";
+import { romMachine } from "../testdata/rom_machine.ts";
+import { rowKey, rowsMet } from "../testdata/rows_met.ts";
+import { systemCases32 } from "../testdata/system_cases.ts";
+import { systemCases64 } from "../testdata/system_cases64.ts";
+import { systemRom } from "../testdata/system_rom.ts";
 import { vectorCases, vectorTurns } from "../testdata/vector_cases.ts";
+import { type Group, groups, x87Cases } from "../testdata/x87_cases.ts";
+import { leastOf } from "../testdata/x87_compare.ts";
 
 /** Coverage of one row. */
 export interface RowCoverage {
@@ -26,10 +39,14 @@ export interface RowCoverage {
   readonly row: Row;
   /** Cases of the decoder's tests that decode to it, in all modes. */
   readonly decoded: number;
-  /** Whether its semantics are described. */
-  readonly described: boolean;
+  /** Whether it is carried out. */
+  readonly runs: boolean;
   /** Cases that a processor was asked about, in all modes. */
   readonly asked: number;
+  /** Whether a program met it that has a witness. */
+  readonly inProgram: boolean;
+  /** Letters of the boots that met it. */
+  readonly met: string;
 }
 
 /** The parts of the map, in its order. */
@@ -53,34 +70,59 @@ export function coverage(): readonly RowCoverage[] {
     for (const { form } of processorCases(mode, 200)) count(asked, form);
     for (const { form } of vectorCases(mode, vectorTurns[mode])) count(asked, form);
   }
+  for (const group of Object.keys(groups) as Group[]) {
+    for (const { form } of x87Cases(group, leastOf(group))) count(asked, form);
+  }
+  const { rows: met } = rowsMet();
+  const inPrograms = metByPrograms();
   return forms.slice(1).map((form, n) => ({
     row: form.row,
     decoded: decoded[n + 1] ?? 0,
-    described: semanticsOf(form) !== undefined,
+    runs: semanticsOf(form) !== undefined || systemSemanticsOf(form) !== undefined,
     asked: asked[n + 1] ?? 0,
+    inProgram: inPrograms.has(form.row.opcode),
+    met: met.get(rowKey(form.row)) ?? "",
   }));
+}
+
+/** Opcodes in the programs that witnesses were asked about. */
+function metByPrograms(): ReadonlySet<string> {
+  const found = new Set<string>();
+  const run = (machine: Machine) => {
+    machine.engine.cache.onForm = ({ row }) => void found.add(row.opcode);
+    machine.run({ instructions: 20_000_000 });
+  };
+  run(romMachine(systemRom(32, systemCases32())));
+  run(romMachine(systemRom(64, systemCases64())));
+  for (const guest of [...witnessedGuests(), ...manualGuests()]) run(guestMachine(guest).machine);
+  return found;
 }
 
 if (import.meta.main) {
   const rows = coverage();
-  console.log("part      rows  decoded  described  asked   cases");
+  console.log("part      rows  decoded  carried out  asked   cases  programs  boots");
   let at = 0;
   for (const [name, list] of parts) {
     const part = rows.slice(at, at += list().length);
     const figures = [
       part.length,
       part.filter(({ decoded }) => decoded > 0).length,
-      part.filter(({ described }) => described).length,
+      part.filter(({ runs }) => runs).length,
       part.filter(({ asked }) => asked > 0).length,
       part.reduce((sum, { asked }) => sum + asked, 0),
+      part.filter(({ inProgram }) => inProgram).length,
+      part.filter(({ met }) => met !== "").length,
     ];
-    const widths = [6, 9, 11, 7, 8];
+    const widths = [6, 9, 13, 7, 8, 10, 7];
     const cells = figures.map((figure, n) => String(figure).padStart(widths[n] ?? 0));
     console.log(name.padEnd(8) + cells.join(""));
   }
   if (Deno.args.includes("--rows")) {
-    for (const { row, described } of rows) {
-      if (!described) console.log(`not described: ${row.opcode.padEnd(22)} ${row.text}`);
+    const show = (why: string, { row }: RowCoverage) =>
+      console.log(`${why}: ${row.opcode.padEnd(22)} ${row.text}`);
+    for (const one of rows.filter(({ runs }) => !runs)) show("not carried out", one);
+    for (const one of rows) {
+      if (one.met !== "" && one.asked === 0 && !one.inProgram) show("met by boots alone", one);
     }
   }
 }

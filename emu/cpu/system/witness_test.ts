@@ -1,32 +1,19 @@
 import assert from "node:assert/strict";
+import { romMachine } from "../../../testdata/rom_machine.ts";
 import { systemCases32 } from "../../../testdata/system_cases.ts";
 import { systemCases64 } from "../../../testdata/system_cases64.ts";
 import { deviations32, deviations64 } from "../../../testdata/system_deviations.ts";
-import { readTold, romAt, type RomMode, systemRom } from "../../../testdata/system_rom.ts";
-import { Machine } from "../../machine.ts";
+import { readTold, type RomMode, systemRom } from "../../../testdata/system_rom.ts";
 
 /** What a ROM tells on our machine, started at the reset vector. */
 function run(rom: Uint8Array): string {
   let told = "";
   const decoder = new TextDecoder();
-  const machine = new Machine({
-    memory: 0x100_0000,
+  const machine = romMachine(rom, {
     debug: (bytes) => {
       told += decoder.decode(bytes);
     },
   });
-  machine.memory.write(romAt, rom);
-  const { cpu } = machine;
-  for (let n = 0; n < 6; n++) {
-    const code = n === 1;
-    Object.assign(cpu.segments[n as 0], {
-      ...{ selector: code ? 0xf000 : 0, base: code ? romAt : 0, limit: 0xffff },
-      attributes: code ? 0x9b : 0x93,
-    });
-  }
-  cpu.eflags = 2;
-  cpu.rip = 0xfff0;
-  cpu.refresh();
   assert.deepEqual(machine.run({ instructions: 20_000_000 }), { kind: "exit", code: 1 });
   return told;
 }
