@@ -68,7 +68,7 @@ export interface EvaluatedState {
   readonly memory: EvaluatedMemory;
   /** The time-stamp counter; zero where there is none. */
   readonly timeStamp?: () => bigint;
-  /** Elements of a string that one step does at most; 65536 if absent. */
+  /** Elements of a string that one step does at most; 4096 if absent. */
   readonly elementsAStep?: number;
   /** Registers of SSE and MMX; none given: as after reset, and forgotten. */
   readonly vectors?: EvaluatedVectors;
@@ -90,7 +90,7 @@ export class NoSemanticsError extends RangeError {
 }
 
 /** How many elements of a string one step does before it leaves the rest to the next. */
-const elementsAStep = 1 << 16;
+const elementsAStep = 1 << 12;
 
 /**
  * Executes the instruction at `rip`.

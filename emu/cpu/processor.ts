@@ -208,7 +208,7 @@ export class Processor {
   /** Set by INT n and its kin, and SYSCALL: no debug trap follows them, for they have cleared TF. */
   untraced = false;
   /** Elements of a string that an instruction does at most before it gives way; 1 while each may trap. */
-  elementsAStep = 0x10000;
+  elementsAStep = 0x1000;
   /** It waits for an interrupt. */
   halted = false;
   /** An NMI was delivered, and no IRET has come since: none is taken. */

@@ -33,8 +33,8 @@ const on = { execution: 0, writes: 1, ports: 2, accesses: 3 } as const;
 const sizes = [1, 2, 8, 4] as const;
 /** DR6: a single step. */
 const singleStep = 0x4000;
-/** Elements of a string that a step does otherwise, at most. */
-const manyElements = 1 << 16;
+/** Elements of a string that a step does if nothing is met, at most. */
+const manyElements = 1 << 12;
 
 /** An instruction, and how it is carried out. */
 export interface CarriedOut {
@@ -109,14 +109,22 @@ export class CarefulSteps {
       cpu.mmu = this.#watched(mmu);
       this.#meetPorts(i, form);
     }
+    const isString = (i.prefixes & (PREFIX_REP | PREFIX_REPNE)) !== 0 &&
+      form.operands.some(({ kind }) => kind === "X" || kind === "Y");
+    const isTraced = (flags & eflag.TF) !== 0;
+    let repeats = false;
+    let elements = 0;
+    const behind = cpu.nextRip;
     try {
-      semantics(cpu, i, form);
+      do {
+        cpu.nextRip = behind;
+        semantics(cpu, i, form);
+        repeats = isString && cpu.nextRip === rip;
+      } while (repeats && !isTraced && this.#met === 0 && ++elements < manyElements);
     } finally {
       cpu.mmu = mmu;
       cpu.elementsAStep = manyElements;
     }
-    const repeats = cpu.nextRip === rip && (i.prefixes & (PREFIX_REP | PREFIX_REPNE)) !== 0 &&
-      form.operands.some(({ kind }) => kind === "X" || kind === "Y");
     cpu.rip = cpu.nextRip;
     let met = this.#met | this.#held;
     this.#held = 0;
@@ -124,13 +132,14 @@ export class CarefulSteps {
       this.#held = met;
       return true;
     }
-    if ((flags & eflag.TF) !== 0 && !cpu.untraced) met |= singleStep;
+    if (isTraced && !cpu.untraced) met |= singleStep;
     this.trap = met;
     // What is saved keeps a breakpoint from striking amid a string.
     if (repeats && met !== 0) {
       words[at.FLAGS_OTHER >> 2] = (words[at.FLAGS_OTHER >> 2] as number) | eflag.RF;
     }
-    return !repeats;
+    // Many count as an instruction.
+    return !repeats || elements === manyElements;
   }
 
   /** Notes breakpoints that an access meets. */

@@ -120,7 +120,7 @@ export abstract class HandlerEmitter extends CodeEmitter {
     this.pushPc().i64Load8U(op.length).i64Add();
   }
 
-  /** Stores RIP of this very instruction, and takes it and what follows out of the budget's account. */
+  /** Stores RIP of this very instruction, and takes what follows out of the budget's account. */
   protected takeBack(): void {
     const { c } = this;
     c.i32Const(0);
@@ -130,7 +130,7 @@ export abstract class HandlerEmitter extends CodeEmitter {
     c.i64Store(at.RIP);
     c.i32Const(0);
     c.i32Const(0).i32Load(at.BUDGET);
-    this.pushPc().i32Load8U(op.remaining).i32Add();
+    this.pushPc().i32Load8U(op.remaining).i32Add().i32Const(1).i32Sub();
     c.i32Store(at.BUDGET);
   }
 }

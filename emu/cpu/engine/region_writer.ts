@@ -203,7 +203,7 @@ export class RegionEmitter extends RegionFlags {
   }
 
   protected override startOver(): void {
-    this.#refund(this.#at.remaining);
+    this.#refund(this.#at.remaining - 1);
     this.#leaveAt(this.#at.offset, answers.leave);
   }
 

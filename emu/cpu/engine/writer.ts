@@ -34,8 +34,8 @@ interface Relative extends Value {
   readonly relative: "next" | "distance" | "target";
 }
 
-/** Elements of a string before the machine may look around. */
-const elementsAStep = 1 << 16;
+/** Elements of a string before the machine may look around; so many count as an instruction. */
+const elementsAStep = 1 << 12;
 
 /** Writes instructions as WebAssembly. */
 export abstract class CodeEmitter extends MemoryWriter implements Emitter<Value> {
@@ -316,6 +316,8 @@ export abstract class CodeEmitter extends MemoryWriter implements Emitter<Value>
       c.brIf(done);
     }
     c.localGet(left).i32Const(1).i32Sub().localTee(left).brIf(again);
+    const rest = this.register(1, width);
+    this.raw(this.equal(rest, this.constant(0, width))).brIf(done);
     this.startOver();
     c.end(again);
     if (this.faultedWithin !== undefined) {

@@ -22,8 +22,6 @@ import { notAllowed } from "./privilege.ts";
 
 /** Where a TSS says where its I/O permission bitmap begins. */
 const bitmapOffset = 0x66;
-/** Elements that a repeated instruction moves before it gives way. */
-const together = 4096;
 
 /** Whether the current task may use these ports. */
 export function mayUsePorts(cpu: Processor, port: number, width: number): boolean {
@@ -87,8 +85,7 @@ function repeatable(index: 6 | 7, move: Move): SystemSemantics {
     if (!mayUsePorts(cpu, port, width)) return notAllowed(cpu, i, form);
     const step = (cpu.eflags & eflag.DF) !== 0 ? -width : width;
     let left = repeats ? count(cpu, size) : 1;
-    const most = Math.min(together, cpu.elementsAStep);
-    for (let n = 0; n < most && left > 0; n++) {
+    for (let n = 0; n < cpu.elementsAStep && left > 0; n++) {
       move(cpu, i, port, width);
       cpu.setAddress(index, cpu.address(index, size) + step, size);
       left--;
