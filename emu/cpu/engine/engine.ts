@@ -588,7 +588,8 @@ export class Engine {
     }
     if (
       form.row.ends !== true && cpu.nextRip === behind && words[at.MODE_KEY >> 2] === key &&
-      !cpu.halted && !cpu.shutDown && cpu.shadow === 0
+      // What a device has to say comes behind the instruction, however long its block is.
+      !cpu.halted && !cpu.shutDown && cpu.shadow === 0 && !this.#isCut
     ) return 1;
     cpu.rip = cpu.nextRip;
     words[at.BUDGET >> 2] = (words[at.BUDGET >> 2] as number) + remaining - 1;
