@@ -74,11 +74,8 @@ export async function run(
     output: (bytes) => console.write(bytes),
     ...(host.machine && { machine: host.machine }),
   });
-  if (options.trace !== undefined) {
-    const { trace } = await import("../core/boot/trace.ts");
-    const kind = options.trace === true ? "branches" : options.trace;
-    await trace(guest, kind, (line) => terminal.err(`${line}\n`));
-  }
+  const { startTrace } = await import("./run/trace.ts");
+  using _trace = await startTrace(terminal, guest, options);
   const timeline = await timelineOf(guest, options);
   const started = host.now();
   const outcome = await drive(terminal, guest, options, host);

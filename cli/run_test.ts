@@ -234,6 +234,42 @@ Deno.test("--trace=instructions says each on standard error", async () => {
   assert.match(err, /^ +0 0x1000200 {2}hlt\n +1 0x1000200 {2}hlt\n/);
 });
 
+Deno.test("--trace-to keeps the trace in a file, --trace-from begins it later", async () => {
+  const script: Act[] = [{ runs: 3 }, { stops: { kind: "off" } }];
+  const traceTo = await Deno.makeTempFile();
+  const options = { trace: "instructions", traceFrom: "2", traceTo } as const;
+  const { err } = await session(script, { options });
+  assert.match(await Deno.readTextFile(traceTo), /^ +2 0x1000200 {2}hlt\n/);
+  assert.doesNotMatch(err, /hlt/);
+  await Deno.remove(traceTo);
+});
+
+Deno.test("a trace that cannot be is refused before the machine starts", async () => {
+  const refused = (options: RunOptions) =>
+    session([], { options }).then(() => "", (error: CommandError) => error.message);
+  assert.equal(await refused({ traceTo: "x" }), "--trace-to needs --trace");
+  assert.equal(await refused({ traceFrom: "10" }), "--trace-from needs --trace");
+  assert.equal(
+    await refused({ trace: true, traceFrom: "start_kernel" }),
+    'the kernel has no symbols, so no "start_kernel"',
+  );
+  assert.match(
+    await refused({ trace: true, traceTo: "/nonexistent/trace" }),
+    /^\/nonexistent\/trace: cannot be written: /,
+  );
+});
+
+Deno.test("--json has the report of a run that failed", async () => {
+  const script: Act[] = [{ says: "BUG\n" }, { stops: { kind: "triple-fault" } }];
+  const { out } = await session(script, { options: { json: true } });
+  const document = JSON.parse(out);
+  assert.equal(fieldOf(document, "failure.console[0]"), "BUG");
+  assert.equal(fieldOf(document, "failure.cause[0]"), "The processor shut down.");
+  assert.equal(fieldOf(document, "failure.at.address"), "0x1000200");
+  const well = await session([{ stops: { kind: "off" } }], { options: { json: true } });
+  assert.equal(fieldOf(JSON.parse(well.out), "failure"), undefined);
+});
+
 Deno.test("--timeline writes the form that its file's name asks for", async () => {
   const script: Act[] = [{ runs: 300_000 }, { stops: { kind: "off" } }];
   for (

@@ -60,6 +60,16 @@ export interface MachineOptions {
 /** The most memory a machine can have, in bytes: what is below the devices. */
 export const mostMemory = 0xc000_0000;
 
+/** An instruction that asks or changes what the machine is; RIP is on it. */
+export interface SystemEvent {
+  /** Its name: `cpuid`, `wrmsr`, `mov_to_cr`. */
+  readonly name: string;
+  /** The control register's number, where it has one. */
+  readonly register: number;
+  /** What was in EAX and ECX before it: leaf and subleaf, or the MSR's number. */
+  readonly asked: readonly [eax: number, ecx: number];
+}
+
 /** Why a machine came back. */
 export type Stop =
   /** As many instructions retired as were allowed. */
@@ -94,6 +104,9 @@ export class Machine {
   readonly memory: GuestMemory;
   /** What runs the processor. */
   readonly engine: Engine;
+
+  /** Is told of each instruction that asks or changes what the machine is, after it was carried out. */
+  onSystem: ((instruction: SystemEvent) => void) | undefined;
 
   #event: Stop | undefined;
   #isStopping = false;
@@ -149,7 +162,7 @@ export class Machine {
     });
     this.engine = new Engine({
       ...{ cpu, mmu: this.mmu },
-      system: checkedSystem,
+      system: (form) => this.#watched(form),
       evaluate: evaluateOnProcessor,
       deliver: (fault) => deliverException(cpu, fault),
       timeStamp: () => {
@@ -288,6 +301,18 @@ export class Machine {
     return stop;
   }
 
+  /** Instructions carried out in TypeScript; those that are told of tell. */
+  #watched(form: Form): SystemSemantics | undefined {
+    const name = form.row.as ?? form.mnemonics[0];
+    const semantics = checkedSystem(form);
+    if (semantics === undefined || !toldOf.has(name)) return semantics;
+    return (cpu, i, f) => {
+      const asked = [cpu.low(0), cpu.low(1)] as const;
+      semantics(cpu, i, f);
+      this.onSystem?.({ name, register: i.reg, asked });
+    };
+  }
+
   /** Tells the clock what has retired. */
   #report(): void {
     const { retired } = this.engine;
@@ -396,6 +421,12 @@ export class Machine {
     };
   }
 }
+
+/** Instructions that {@link Machine.onSystem} is told of. */
+const toldOf: ReadonlySet<string> = new Set([
+  ...["cpuid", "rdmsr", "wrmsr", "xsetbv", "mov_to_cr", "lmsw", "clts"],
+  ...["lgdt", "lidt", "lldt", "ltr", "hlt"],
+]);
 
 /** Instructions carried out in TypeScript, behind the checks that their rows ask for. */
 function checkedSystem(form: Form): SystemSemantics | undefined {

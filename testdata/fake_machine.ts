@@ -79,7 +79,9 @@ export function fakeMachine(script: readonly Act[], options: FakeOptions = {}): 
   return {
     cpu: idleProcessor(),
     memory: guestMemory({ memory: ram, at: 0, size: memory }),
+    onSystem: undefined,
     board: {
+      bus: { log: undefined },
       flush,
       uart: {
         registers: { ier: 5 },

@@ -34,6 +34,7 @@ export const offers: Readonly<Record<string, Offer>> = {
   entry: { kind: "choice", from: ["auto", "real", "32", "64", "direct"] },
   cpu: { kind: "choice", from: ["486", "pentium", "686", "pentium3", "x86-64", "x86-64-v2"] },
   what: { kind: "choice", from: ["branches", "instructions", "events"] },
+  where: { kind: "choice", from: ["start_kernel", "kernel_init", "panic"] },
   shell: { kind: "words", of: "shells" },
   file: { kind: "file" },
   pattern: { kind: "anything" },

@@ -34,6 +34,7 @@
  * @module
  */
 
+import type { Kernel } from "../kernel.ts";
 import type { Bootable } from "./bootable.ts";
 import { applyPlan } from "./apply.ts";
 import { GuestConsole } from "./console.ts";
@@ -43,8 +44,8 @@ import { peek } from "./peek.ts";
 import type { Outcome } from "./outcome.ts";
 import type { BootPlan } from "./plan.ts";
 import { prepareBoot, type PrepareOptions } from "./prepare.ts";
-import { Run, type RunLimits, SLICE } from "./run.ts";
-import { type KernelSymbols, symbolsOf } from "./symbols.ts";
+import { Run, type RunLimits, SLICE, type Stepper } from "./run.ts";
+import { kernelOf, type KernelSymbols, symbolsOf } from "./symbols.ts";
 
 /** What to boot on. */
 export interface BootOptions extends PrepareOptions {
@@ -106,13 +107,14 @@ export class Guest {
   /** Called after each slice of a run. */
   readonly watchers: (() => void)[] = [];
   /** Called around each instruction of a run; the machine goes step by step for it. */
-  onStep: { before(): void; after(): void } | undefined;
+  onStep: Stepper | undefined;
   readonly #output: Output;
   readonly #events: EventLog;
   readonly #remake: () => Promise<Guest>;
   readonly #taken: Typed[] = [];
   readonly #places: number[] = [];
   #panicked: number | undefined;
+  #kernel: Promise<Kernel | undefined> | undefined;
   #symbols: Promise<KernelSymbols | undefined> | undefined;
   #typed: Uint8Array[] = [];
 
@@ -260,7 +262,12 @@ export class Guest {
 
   /** The kernel's symbols; undefined if it has none. Unpacks the kernel when first asked. */
   symbols(): Promise<KernelSymbols | undefined> {
-    return this.#symbols ??= symbolsOf(this.image);
+    return this.#symbols ??= this.kernel().then((kernel) => kernel && symbolsOf(kernel));
+  }
+
+  /** The kernel inside the image; undefined if nothing comes out. Unpacks it when first asked. */
+  kernel(): Promise<Kernel | undefined> {
+    return this.#kernel ??= kernelOf(this.image);
   }
 
   /** Reads physical memory. */

@@ -55,16 +55,21 @@ export function watchKernelEntry(
   if (wanted.length < LENGTH) return false;
   const found = new Uint8Array(LENGTH);
   const before = machine.onLook;
-  machine.onLook = (linear) => {
+  let isOver = false;
+  const look = (linear: number) => {
     before?.(linear);
+    if (isOver) return;
     // Kernels move by whole pages; paging is off, or maps memory to where it is.
     if ((linear - linked & 0xfff) !== 0 || linear < 0) return;
     machine.memory.read(linear, found);
     if (found.reduce((sum, byte, n) => sum + (byte === wanted[n] ? 1 : 0), 0) < EQUAL) return;
-    machine.onLook = before;
+    isOver = true;
+    // Somebody else may look through this by now.
+    if (machine.onLook === look) machine.onLook = before;
     const moved = linear - linked;
     entered({ physical: linear, moved, slide: slideOf(machine, kernel, moved) });
   };
+  machine.onLook = look;
   return true;
 }
 

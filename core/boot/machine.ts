@@ -56,12 +56,32 @@ export interface GuestProcessor extends BootProcessor {
   };
 }
 
+/** What a device is asked: by port, or by an address in physical memory. */
+export type PortAccess = "in" | "out" | "read" | "write";
+
+/** An instruction that asks or changes what the machine is; RIP is on it. */
+export interface SystemEvent {
+  /** Its name: `cpuid`, `wrmsr`, `mov_to_cr`. */
+  readonly name: string;
+  /** The control register's number, where it has one. */
+  readonly register: number;
+  /** What was in EAX and ECX before it: leaf and subleaf, or the MSR's number. */
+  readonly asked: readonly [eax: number, ecx: number];
+}
+
 /** A machine that runs. */
 export interface GuestMachine extends BootTarget {
   /** The processor. */
   readonly cpu: GuestProcessor;
   /** The part of the board that console and interrupts go through. */
   readonly board: {
+    /** Ports and windows of memory. */
+    readonly bus: {
+      /** Is told of every access, if there is somebody. */
+      log:
+        | ((kind: PortAccess, address: number, width: number, value: number, time: number) => void)
+        | undefined;
+    };
     /** Hands over what was written to the serial port. */
     flush(): void;
     /** The serial port. */
@@ -89,6 +109,8 @@ export interface GuestMachine extends BootTarget {
   mark(linear: number, told: () => void): () => void;
   /** Is told linear addresses of code before it is executed for the first time since it has changed. */
   onLook: ((linear: number) => void) | undefined;
+  /** Is told of each instruction that asks or changes what the machine is, after it was carried out. */
+  onSystem: ((instruction: SystemEvent) => void) | undefined;
   /** A sum over all state: equal sums, equal futures. */
   stateHash(): string;
 }

@@ -3,7 +3,6 @@ import { tiny, tinyGuest } from "../../testdata/tiny_guest.ts";
 import { boot, type Guest } from "./guest.ts";
 import { type FailureReport, failureReport } from "./report.ts";
 import { showReport } from "./show_report.ts";
-import { trace, type TraceKind } from "./trace.ts";
 
 const start = (...code: readonly (readonly number[])[]): Promise<Guest> =>
   boot(tinyGuest(...code), { memory: 16 << 20, builtinInit: false });
@@ -82,35 +81,4 @@ Deno.test("a guest that is run again does the same, typing included", async () =
   assert.equal(again.text, guest.text);
   assert.equal(again.machine.stateHash(), guest.machine.stateHash());
   assert.equal((await guest.again(1_500)).machine.instructions, 1_500);
-});
-
-async function traced(kind: TraceKind, ...code: readonly (readonly number[])[]) {
-  const guest = await start(...code);
-  const lines: string[] = [];
-  await trace(guest, kind, (line) => lines.push(line.trim()));
-  guest.run({ instructions: 100 });
-  return lines;
-}
-
-Deno.test("instructions are traced before each is carried out", async () => {
-  assert.deepEqual(await traced("instructions", tiny.exits(1)), [
-    "0 0x100000  mov al,0x1",
-    "1 0x100002  out 0xf4,al",
-  ]);
-});
-
-Deno.test("branches are traced where the next instruction is not the next one", async () => {
-  // mov ecx, 3; loop to itself; jmp over a byte; out 0xf4
-  const code = [0xb9, 3, 0, 0, 0, 0x90, 0xe2, 0xfd, 0xeb, 1, 0xf4, 0xe6, 0xf4];
-  assert.deepEqual(await traced("branches", code), [
-    "3 0x100006 → 0x100005",
-    "5 0x100006 → 0x100005",
-    "8 0x100008 → 0x10000b",
-  ]);
-});
-
-Deno.test("events are traced with what they are and where they came", async () => {
-  const lines = await traced("events", tiny.faults());
-  assert.deepEqual(lines.slice(0, 1), ["0 #UD at 0x100000"]);
-  assert.match(lines.at(-1) ?? "", /#DF error 0x0/);
 });

@@ -28,6 +28,16 @@ export interface RunLimits {
   readonly address?: number;
 }
 
+/** Somebody who watches every instruction. */
+export interface Stepper {
+  /** Instructions retired from which on; may be changed while the machine stands. */
+  from: number;
+  /** The next instruction is about to be executed, or an event to be delivered in its place. */
+  before(): void;
+  /** It was. */
+  after(): void;
+}
+
 /** Instructions in a slice. */
 export const SLICE = 1_000_000;
 /** Instructions that a kernel gets to say why it panicked. */
@@ -43,7 +53,7 @@ export class Run {
   /** Whether somebody may still type, so that a guest that waits for nothing else has not ended. */
   mayType: (() => boolean) | undefined;
   /** Called around each instruction; the machine goes step by step for it. */
-  onStep: { before(): void; after(): void } | undefined;
+  onStep: Stepper | undefined;
   /** Called before each slice. */
   beforeSlice: (() => void) | undefined;
   /** Called after each slice. */
@@ -126,11 +136,14 @@ export class Run {
   #go(instructions: number): MachineStop {
     const machine = this.#machine;
     const { onStep } = this;
-    if (onStep === undefined) return machine.run({ instructions });
+    const ahead = onStep === undefined ? Infinity : onStep.from - machine.instructions;
+    if (onStep === undefined || ahead > 0) {
+      return machine.run({ instructions: Math.min(instructions, ahead) });
+    }
     for (let i = 0; i < instructions; i++) {
-      onStep?.before();
+      onStep.before();
       const stop = machine.step();
-      onStep?.after();
+      onStep.after();
       if (stop.kind !== "limit") return stop;
     }
     return { kind: "limit" };

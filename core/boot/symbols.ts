@@ -6,6 +6,7 @@
  */
 
 import type { Kallsyms } from "../../formats/kallsyms/mod.ts";
+import type { Kernel } from "../kernel.ts";
 import type { Bootable } from "./bootable.ts";
 import { openBootable } from "./bootable.ts";
 
@@ -125,15 +126,20 @@ export class KernelSymbols {
 }
 
 /**
- * The symbols of an image's kernel, which is unpacked for them if it was not.
+ * An image's kernel, which is unpacked if it was not.
  *
- * @returns Undefined if it has none, or nothing of it comes out.
+ * @returns Undefined if nothing comes out.
  */
-export async function symbolsOf(image: Bootable): Promise<KernelSymbols | undefined> {
+export async function kernelOf(image: Bootable): Promise<Kernel | undefined> {
   const { inspection } = image;
-  const { kernel } = inspection.opened
+  const opened = inspection.opened
     ? inspection
     : (await openBootable(inspection.bytes, { path: inspection.path, unpack: true })).inspection;
-  const table = await kernel?.symbols();
-  return table && new KernelSymbols(table, kernel?.elf?.class !== 32);
+  return opened.kernel;
+}
+
+/** A kernel's symbols; undefined if it has none. */
+export async function symbolsOf(kernel: Kernel): Promise<KernelSymbols | undefined> {
+  const table = await kernel.symbols();
+  return table && new KernelSymbols(table, kernel.elf?.class !== 32);
 }
