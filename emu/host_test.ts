@@ -13,7 +13,7 @@ function hosted(
   write: (a: Assembler) => void,
   { level = 0 }: { level?: number } = {},
 ) {
-  const machine = new Machine({ memory: 0x80_0000, cpu: "x86-64-v2" });
+  const machine = new Machine({ memory: 0x80_0000, cpu: "x86-64-v2,+rdtscp" });
   const { cpu } = machine;
   const a = new Assembler({ mode: 32, origin: start });
   write(a);

@@ -267,7 +267,7 @@ Deno.test("CLFLUSH needs an address that can be read", () => {
 });
 
 Deno.test("RDTSCP gives the counter and TSC_AUX, unless CR4.TSD keeps them from programs", () => {
-  const { cpu } = guest();
+  const { cpu } = guest([...features, "rdtscp"]);
   cpu.msrs.set(0x3b, 0x1_0000_0000n);
   cpu.msrs.set(0xc000_0103, 7n);
   run(cpu, "0f 01 f9");

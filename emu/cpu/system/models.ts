@@ -11,7 +11,8 @@
  * speculate, and leave out page table isolation, retpolines and their like,
  * which only cost time here. "GenuineIntel" makes a kernel read its clock's
  * frequency off CPUID and not measure it. Stepping and microcode revision are
- * ones for which no erratum is worked around.
+ * ones for which no erratum is worked around. Like that Atom they have no RDTSCP:
+ * where there is one, kernels wait in loops of it, and RDTSC is the quicker one.
  *
  * Source: Intel SDM vol. 2, "CPUID"; vol. 4, table 2-1 (models); for the features
  * of old models Intel application note 485; levels: x86-64 psABI 1.0, 3.1.1.
@@ -54,7 +55,7 @@ const amd64 = [
 ];
 const amd64v2 = [
   ...[...amd64, "pni", "ssse3", "sse4_1", "sse4_2", "popcnt", "cx16", "lahf_lm"],
-  ...["rdtscp", "pdpe1gb", "tsc_deadline_timer", "rdrand", "rdseed"],
+  ...["pdpe1gb", "tsc_deadline_timer", "rdrand", "rdseed"],
 ];
 
 const brand = "Zeropage virtual CPU";
