@@ -32,22 +32,21 @@ export function showReport(report: FailureReport): readonly string[] {
     }),
   );
   const level = scene.level === 0 ? "" : `, level ${scene.level}`;
-  section(`Code, ${scene.mode} bits${level}`, showCode(report));
-  section("Registers", showRegisters(scene));
+  const when = way?.isThere ? " where it panicked" : "";
+  section(`Code${when}, ${scene.mode} bits${level}`, showCode(report));
+  section(`Registers${when}`, showRegisters(scene));
   for (const walk of report.walks) section(`Page tables for ${hex(walk.address)}`, showWalk(walk));
   section(
     "Return addresses on the stack",
     scene.callers.map(({ symbol = "", value }) => `${hex(value)} ${symbol}`),
   );
   if (way !== undefined) {
-    const { end } = way;
-    const at = end === scene.instructions ? "" : ` before instruction ${count(end).trim()}`;
     section(
-      `Last jumps${at}`,
+      "Last jumps",
       way.branches.map((b) => `${count(b.instructions)} ${bare(b.from)} → ${bare(b.to)}`),
     );
     section(
-      `Last functions${at}, by when they were entered`,
+      "Last functions, by when they were entered",
       names.isEmpty
         ? []
         : way.functions.map((visit) =>

@@ -30,9 +30,6 @@ export interface TraceOptions {
   readonly from?: number | string;
 }
 
-/** Takes a line, without its end. */
-type Write = (line: string) => void;
-
 /**
  * Traces a guest from now on. All but events make it go step by step, from where
  * the trace begins.
@@ -43,7 +40,7 @@ type Write = (line: string) => void;
 export async function trace(
   guest: Guest,
   kind: TraceKind,
-  write: Write,
+  write: (line: string) => void,
   { from = 0 }: TraceOptions = {},
 ): Promise<void> {
   const symbols = await guest.symbols();
@@ -97,9 +94,9 @@ class EventTracer {
   from = 0;
   readonly #machine: GuestMachine;
   readonly #names: Names;
-  readonly #write: Write;
+  readonly #write: (line: string) => void;
 
-  constructor(machine: GuestMachine, names: Names, write: Write) {
+  constructor(machine: GuestMachine, names: Names, write: (line: string) => void) {
     this.#machine = machine;
     this.#names = names;
     this.#write = write;
@@ -185,7 +182,7 @@ class StepTracer {
   readonly #machine: GuestMachine;
   readonly #names: Names;
   readonly #kind: "branches" | "instructions";
-  readonly #write: Write;
+  readonly #write: (line: string) => void;
   readonly #before = new BigUint64Array(16);
   #flags = 0;
   #at = 0;
@@ -200,7 +197,7 @@ class StepTracer {
     machine: GuestMachine,
     names: Names,
     kind: "branches" | "instructions",
-    write: Write,
+    write: (line: string) => void,
   ) {
     this.#machine = machine;
     this.#names = names;
