@@ -298,7 +298,8 @@ function walksOf(
 function placesOf({ places }: Guest, names: Names): FailureReport["places"] {
   const counts = new Map<string, number>();
   for (const place of places) {
-    const name = names.functionOf(place) ?? hex(place);
+    // Code without names is told by its pages.
+    const name = names.functionOf(place) ?? `page ${hex(Math.floor(place / 0x1000) * 0x1000)}`;
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return [...counts].map(([name, count]) => ({ name, count }))

@@ -45,7 +45,7 @@ Deno.test("a silent hang shows where it goes round", async () => {
   assert.match(text, /It ran to the limit and said nothing/);
   assert.match(text, /Last on the console:\n {2}nothing at all/);
   assert.match(text, /→ 0x100000 {2}eb fe {2}jmp 0x100000/);
-  assert.match(text, /Where it was in 1 looks:\n {5}1 0x100000/);
+  assert.match(text, /Where it was in 1 looks:\n {5}1 page 0x100000/);
 });
 
 Deno.test("who waits with interrupts off is shown where he waits", async () => {
