@@ -37,6 +37,14 @@ export interface FlagsKnown {
   readonly isPlain: boolean;
 }
 
+/** Operations on operands of either width, as methods of `Code` are named. */
+type OperandOperation = "Eqz" | "LtU" | "LtS" | "LeU" | "LeS" | "Eq" | "And" | "Or" | "Xor";
+
+/** What compares the operands of a difference for conditions 0 to 7, where one comparison does. */
+const comparisons: readonly (OperandOperation | undefined)[] = [
+  ...[undefined, "LtU", "Eq", "LeU", undefined, undefined, "LtS", "LeS"] as const,
+];
+
 /** Writes flags of regions. */
 export abstract class RegionFlags extends CodeEmitter {
   readonly #kind: Local;
@@ -51,12 +59,17 @@ export abstract class RegionFlags extends CodeEmitter {
   /** Undefined: only the number in the variable tells. */
   #known: FlagsKnown | undefined;
 
-  protected constructor(code: Code, machinery: Machinery) {
+  /** Operands are i64; in 32-bit code i32. */
+  readonly #wide: boolean;
+
+  protected constructor(code: Code, machinery: Machinery, wide: boolean) {
     super(code, machinery);
+    this.#wide = wide;
+    const kind = wide ? "i64" : "i32";
     this.#kind = code.local("i32");
-    this.#a = code.local("i64");
-    this.#b = code.local("i64");
-    this.#r = code.local("i64");
+    this.#a = code.local(kind);
+    this.#b = code.local(kind);
+    this.#r = code.local(kind);
     this.#carry = code.local("i32");
     this.#result = code.local("i64");
     this.#aux = code.local("i32");
@@ -88,7 +101,11 @@ export abstract class RegionFlags extends CodeEmitter {
 
   #make(): void {
     const { c } = this;
-    c.localGet(this.#kind).localGet(this.#a).localGet(this.#b).localGet(this.#r);
+    c.localGet(this.#kind);
+    for (const operand of [this.#a, this.#b, this.#r]) {
+      c.localGet(operand);
+      if (!this.#wide) c.i64ExtendI32S();
+    }
     c.localGet(this.#carry).call(this.machinery.makeFlags);
   }
 
@@ -148,9 +165,14 @@ export abstract class RegionFlags extends CodeEmitter {
     isPlain: boolean,
   ): void {
     const { c } = this;
-    if (a !== undefined) this.wideSigned(a).localSet(this.#a);
-    if (b !== undefined) this.wideSigned(b).localSet(this.#b);
-    this.wideSigned(result).localSet(this.#r);
+    const push = (value: Value) => {
+      if (this.#wide) return this.wideSigned(value);
+      // A result of logic was widened when it was noted.
+      return value.width === 64 ? this.narrow(value) : this.signed(value);
+    };
+    if (a !== undefined) push(a).localSet(this.#a);
+    if (b !== undefined) push(b).localSet(this.#b);
+    push(result).localSet(this.#r);
     c.i32Const(kinds[kind] | width << 4).localSet(this.#kind);
     this.#known = { kind, width, isPlain };
   }
@@ -206,6 +228,23 @@ export abstract class RegionFlags extends CodeEmitter {
     return super.flag(flag);
   }
 
+  /** Writes an operation on operands, as wide as they are. */
+  #operation(name: OperandOperation): Code {
+    const { c } = this;
+    return this.#wide ? c[`i64${name}`]() : c[`i32${name}`]();
+  }
+
+  /** Whether the operand on the stack is negative. */
+  #isNegative(): void {
+    this.#constant(0);
+    this.#operation("LtS");
+  }
+
+  #constant(value: number | bigint): void {
+    if (this.#wide) this.c.i64Const(value);
+    else this.c.i32Const(Number(value));
+  }
+
   /** A flag read off operands; undefined where the words must tell. */
   #flagOf(flag: number): Value | undefined {
     const { c } = this;
@@ -213,45 +252,69 @@ export abstract class RegionFlags extends CodeEmitter {
     if (known === undefined || known.kind === "words") return undefined;
     const { kind, width, isPlain } = known;
     const isStep = kind === "increment" || kind === "decrement";
+    if (kind === "logic" && (flag & (CF | OF | AF)) !== 0) return this.constant(0, 1);
+    const isSum = kind === "sum";
     const [a, b, r] = [this.#a, this.#b, this.#r];
     switch (flag) {
       case ZF:
-        c.localGet(r).i64Eqz();
+        c.localGet(r);
+        this.#operation("Eqz");
         break;
       case SF:
-        c.localGet(r).i64Const(0).i64LtS();
+        c.localGet(r);
+        this.#isNegative();
         break;
       case PF:
-        c.localGet(r).i32WrapI64().i32Const(0xff).i32And().i32Popcnt().i32Const(1).i32And();
-        c.i32Eqz();
+        c.localGet(r);
+        if (this.#wide) c.i32WrapI64();
+        c.i32Const(0xff).i32And().i32Popcnt().i32Const(1).i32And().i32Eqz();
         break;
       case CF:
-        if (kind === "logic") return this.constant(0, 1);
         if (isStep) c.localGet(this.#carry);
-        else if (!isPlain) return undefined;
-        else if (kind === "sum") c.localGet(r).localGet(a).i64LtU();
-        else c.localGet(a).localGet(b).i64LtU();
+        else if (isPlain) {
+          c.localGet(isSum ? r : a).localGet(isSum ? a : b);
+          this.#operation("LtU");
+        } else {
+          // Of a sum with a carry: where both have the bit, or one has it and the
+          // sum has lost it. A difference is the sum that undoes it.
+          const [x, y, sum] = isSum ? [a, b, r] : [r, b, a];
+          c.localGet(x).localGet(y);
+          this.#operation("And");
+          c.localGet(x).localGet(y);
+          this.#operation("Or");
+          c.localGet(sum);
+          this.#constant(-1);
+          this.#operation("Xor");
+          this.#operation("And");
+          this.#operation("Or");
+          this.#isNegative();
+        }
         break;
       case OF:
-        if (kind === "logic") return this.constant(0, 1);
         if (isStep) {
           // What one step leads to the end of the numbers.
-          const end = kind === "increment"
-            ? -(2n ** BigInt(width - 1))
-            : 2n ** BigInt(width - 1) - 1n;
-          c.localGet(r).i64Const(end).i64Eq();
+          const end = 2n ** BigInt(width - 1);
+          c.localGet(r);
+          this.#constant(kind === "increment" ? -end : end - 1n);
+          this.#operation("Eq");
         } else {
-          const [x, y] = kind === "sum" ? [r, b] : [b, r];
-          c.localGet(a).localGet(x).i64Xor();
-          c.localGet(kind === "sum" ? b : a).localGet(kind === "sum" ? r : y).i64Xor().i64And();
-          c.i64Const(0).i64LtS();
+          // A sum's sign is neither operand's; a difference's operands differ in it.
+          c.localGet(a).localGet(isSum ? r : b);
+          this.#operation("Xor");
+          c.localGet(isSum ? b : a).localGet(r);
+          this.#operation("Xor");
+          this.#operation("And");
+          this.#isNegative();
         }
         break;
       case AF:
-        if (kind === "logic") return this.constant(0, 1);
         if (isStep) return undefined;
-        c.localGet(a).localGet(b).i64Xor().localGet(r).i64Xor().i64Const(4).i64ShrU();
-        c.i32WrapI64().i32Const(1).i32And();
+        c.localGet(a).localGet(b);
+        this.#operation("Xor");
+        c.localGet(r);
+        this.#operation("Xor");
+        if (this.#wide) c.i32WrapI64();
+        c.i32Const(4).i32ShrU().i32Const(1).i32And();
         break;
       default:
         return undefined;
@@ -271,17 +334,16 @@ export abstract class RegionFlags extends CodeEmitter {
       // CF and OF are clear.
       if (which < 3 || which === 4 || which === 5) return undefined;
       c.localGet(this.#r);
-      if (which === 3) c.i64Eqz();
-      else if (which === 6) c.i64Const(0).i64LtS();
-      else c.i64Const(0).i64LeS();
+      if (which === 3) this.#operation("Eqz");
+      else {
+        this.#constant(0);
+        this.#operation(which === 6 ? "LtS" : "LeS");
+      }
     } else {
-      if (which === 0 || which === 4 || which === 5) return undefined;
+      const operation = comparisons[which];
+      if (operation === undefined) return undefined;
       c.localGet(this.#a).localGet(this.#b);
-      if (which === 1) c.i64LtU();
-      else if (which === 2) c.i64Eq();
-      else if (which === 3) c.i64LeU();
-      else if (which === 6) c.i64LtS();
-      else c.i64LeS();
+      this.#operation(operation);
     }
     const value = this.keep(1);
     return (number & 1) === 0 ? value : this.not(value);

@@ -64,7 +64,7 @@ export class RegionEmitter extends RegionFlags {
     tlb: Local,
     { wide, most, hasWindow }: RegionTraits,
   ) {
-    super(code, machinery);
+    super(code, machinery, wide);
     this.#most = most;
     this.#wide = wide;
     this.#tlb = tlb;
