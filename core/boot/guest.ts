@@ -39,6 +39,7 @@ import type { Bootable } from "./bootable.ts";
 import { applyPlan } from "./apply.ts";
 import { GuestConsole } from "./console.ts";
 import { EventLog, type GuestException, linearRip } from "./events.ts";
+import { watchKernelEntry } from "./kernel_entry.ts";
 import type { GuestMachine } from "./machine.ts";
 import { peek } from "./peek.ts";
 import type { Outcome } from "./outcome.ts";
@@ -223,15 +224,31 @@ export class Guest {
   }
 
   /**
-   * Runs to a function of the kernel, before its first instruction, step by step.
-   * A kernel that moves itself is found where it was linked to only under `nokaslr`.
+   * Runs to a function of the kernel, before its first instruction. Where the
+   * kernel has moved itself to is found out on the way.
    *
    * @throws {RangeError} If the kernel has no such symbol.
    */
   async runTo(symbol: string, limits: RunLimits = {}): Promise<Outcome> {
-    const address = (await this.symbols())?.addressOf(symbol);
-    if (address === undefined) throw new RangeError(`the kernel has no symbol "${symbol}"`);
-    return this.run({ ...limits, address });
+    const kernel = await this.kernel();
+    const symbols = await this.symbols();
+    const linked = symbols?.addressOf(symbol);
+    if (kernel === undefined || symbols === undefined || linked === undefined) {
+      throw new RangeError(`the kernel has no symbol "${symbol}"`);
+    }
+    const run = this.start(limits);
+    symbols.findSlide(this.machine.cpu);
+    const stop = () => run.stopAt(symbols.addressOf(symbol) ?? linked);
+    stop();
+    const unwatch = watchKernelEntry(this.machine, kernel, ({ slide }) => {
+      symbols.slide = slide;
+      stop();
+    });
+    try {
+      return run.finish(this.slice);
+    } finally {
+      unwatch?.();
+    }
   }
 
   /**

@@ -36,23 +36,23 @@ const EQUAL = 48;
  * does not notice.
  *
  * @param kernel The unpacked kernel.
- * @returns False if it cannot be told: the kernel is no ELF.
+ * @returns Ends the watch; undefined if it cannot be told, since the kernel is no ELF.
  */
 export function watchKernelEntry(
   machine: GuestMachine,
   kernel: Kernel,
   entered: (entry: KernelEntry) => void,
-): boolean {
+): (() => void) | undefined {
   const { elf } = kernel;
-  if (elf === undefined) return false;
+  if (elf === undefined) return undefined;
   const segment = elf.phdrs.find(({ type, paddr, filesz }) =>
     type === 1 && paddr <= elf.entry && elf.entry < paddr + filesz
   );
-  if (segment === undefined) return false;
+  if (segment === undefined) return undefined;
   const linked = Number(elf.entry);
   const at = elf.at + Number(segment.offset) + linked - Number(segment.paddr);
   const wanted = kernel.bytes.subarray(at, at + LENGTH);
-  if (wanted.length < LENGTH) return false;
+  if (wanted.length < LENGTH) return undefined;
   const found = new Uint8Array(LENGTH);
   const before = machine.onLook;
   let isOver = false;
@@ -63,14 +63,17 @@ export function watchKernelEntry(
     if ((linear - linked & 0xfff) !== 0 || linear < 0) return;
     machine.memory.read(linear, found);
     if (found.reduce((sum, byte, n) => sum + (byte === wanted[n] ? 1 : 0), 0) < EQUAL) return;
-    isOver = true;
-    // Somebody else may look through this by now.
-    if (machine.onLook === look) machine.onLook = before;
+    unwatch();
     const moved = linear - linked;
     entered({ physical: linear, moved, slide: slideOf(machine, kernel, moved) });
   };
+  const unwatch = () => {
+    isOver = true;
+    // Somebody else may look through this by now.
+    if (machine.onLook === look) machine.onLook = before;
+  };
   machine.onLook = look;
-  return true;
+  return unwatch;
 }
 
 /** How far the addresses were moved that a kernel has inside. */

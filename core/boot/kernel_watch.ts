@@ -211,7 +211,8 @@ export class KernelWatch {
     const { phase } = this.#timeline;
     if (level === undefined) return phase;
     if (this.#level?.name === level) return this.#level;
-    if (this.#level !== undefined) this.#level.to = from;
+    // Levels follow each other; only behind the early initcalls comes something else.
+    if (this.#level !== undefined && this.#level.name !== "early") this.#level.to = from;
     if (phase.name === "final steps") this.#timeline.takeBack();
     // The early ones run before other processors are started, apart from the rest.
     const parent = level === "early"

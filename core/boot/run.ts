@@ -49,7 +49,7 @@ export class Run {
   readonly #console: GuestConsole;
   readonly #lastInstruction: number;
   readonly #lastTime: number;
-  readonly #address: number | undefined;
+  #address: number | undefined;
   /** Whether somebody may still type, so that a guest that waits for nothing else has not ended. */
   mayType: (() => boolean) | undefined;
   /** Called around each instruction; the machine goes step by step for it. */
@@ -59,7 +59,7 @@ export class Run {
   /** Called after each slice. */
   afterSlice: (() => void) | undefined;
   /** Takes the mark off the address. */
-  readonly #unmark: (() => void) | undefined;
+  #unmark: (() => void) | undefined;
   #isThere = false;
   #isWaiting = false;
   #panicked = Infinity;
@@ -75,16 +75,25 @@ export class Run {
     this.#console = console;
     this.#lastInstruction = machine.instructions + (limits.instructions ?? Infinity);
     this.#lastTime = machine.now + (limits.time ?? Infinity);
-    const { address } = limits;
+    if (limits.address !== undefined) this.stopAt(limits.address);
+    console.waitFor(limits.until);
+    console.onEvent = () => machine.stop();
+  }
+
+  /**
+   * Lets it end before the instruction at a linear address, in the place of any
+   * address before; not at the one that it is about to execute now.
+   */
+  stopAt(address: number): void {
+    const machine = this.#machine;
+    this.#unmark?.();
     this.#address = address;
-    const begun = machine.instructions;
-    this.#unmark = address === undefined ? undefined : machine.mark(address, () => {
-      if (machine.instructions === begun) return;
+    const now = machine.instructions;
+    this.#unmark = machine.mark(address, () => {
+      if (machine.instructions === now) return;
       this.#isThere = true;
       machine.stop();
     });
-    console.waitFor(limits.until);
-    console.onEvent = () => machine.stop();
   }
 
   /** Whether the guest waits for input and for nothing else. */

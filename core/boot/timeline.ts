@@ -12,12 +12,11 @@
 
 import { type Json, SCHEMA } from "../json.ts";
 import type { Kernel } from "../kernel.ts";
-import { openBootable } from "./bootable.ts";
 import { watchEvents } from "./events.ts";
 import type { Guest } from "./guest.ts";
 import { type KernelEntry, watchKernelEntry } from "./kernel_entry.ts";
 import { KernelWatch } from "./kernel_watch.ts";
-import { KernelSymbols } from "./symbols.ts";
+import type { KernelSymbols } from "./symbols.ts";
 
 /** A moment of a run. */
 export interface Moment {
@@ -128,9 +127,12 @@ export class Timeline {
     known?: { readonly kernel: Kernel; readonly symbols?: KernelSymbols | undefined },
   ) {
     this.#guest = guest;
+    // What we have put into memory is there before the first instruction.
+    if (guest.machine.instructions === 0) this.begin("loader");
     this.begin(this.#place());
     this.#slice = guest.slice;
     guest.slice = TIMELINE_SLICE;
+    this.#watchDecompressor();
     if (known !== undefined) this.#watchEntry(known.kernel, known.symbols);
     guest.watchers.push(() => this.#look());
     watchEvents(guest.machine, ({ level }) => {
@@ -197,6 +199,33 @@ export class Timeline {
     this.begin("userspace");
   }
 
+  /** Tells where the setup code ends, and where the decompressor goes over to 64 bits. */
+  #watchDecompressor(): void {
+    const { machine, plan } = this.#guest;
+    const { entry, kernel, bits } = plan;
+    const once = (address: number, does: () => void) => {
+      const unmark = machine.mark(address, () => {
+        unmark();
+        does();
+      });
+    };
+    // By the boot protocol the 64-bit entry is 0x200 behind the 32-bit one.
+    const enters64 = () => {
+      const phase = this.phase;
+      if (bits !== 64 || phase.name !== "decompressor") return;
+      once(kernel.load + 0x200, () => {
+        const to = this.now;
+        phase.spans.push({ name: "startup_32", kind: "call", from: phase.from, to, spans: [] });
+      });
+    };
+    if (entry.kind === "32-bit") enters64();
+    if (entry.kind !== "16-bit") return;
+    once(kernel.load, () => {
+      this.begin("decompressor");
+      enters64();
+    });
+  }
+
   #watchEntry(kernel: Kernel, symbols: KernelSymbols | undefined): void {
     const { machine } = this.#guest;
     watchKernelEntry(machine, kernel, (entry) => {
@@ -226,7 +255,10 @@ export class Timeline {
   }
 
   #look(): void {
-    if (!this.#kernelHasBegun && !this.#inUserspace) this.begin(this.#place());
+    if (this.#kernelHasBegun || this.#inUserspace) return;
+    const place = this.#place();
+    // The marks tell exactly where setup code ends.
+    if (place !== "decompressor") this.begin(place);
   }
 
   /** What is going on, by where the processor executes. */
@@ -240,12 +272,14 @@ export class Timeline {
   }
 }
 
-/** Spans that have an end, those of no length left out. */
+/** Spans that have an end; those of no length are left out, but for the loader's. */
 function closed(spans: readonly OpenSpan[], end: Moment): TimelineSpan[] {
   return spans.map(({ name, kind, from, to = end, spans }) => ({
     ...{ name, kind, from, to },
     spans: closed(spans, to),
-  })).filter(({ from, to }) => to.instructions > from.instructions || to.ns > from.ns);
+  })).filter(({ name, from, to }) =>
+    to.instructions > from.instructions || to.ns > from.ns || name === "loader"
+  );
 }
 
 /**
@@ -254,14 +288,9 @@ function closed(spans: readonly OpenSpan[], end: Moment): TimelineSpan[] {
  * @param guest One that has not run yet.
  */
 export async function timelineOf(guest: Guest): Promise<Timeline> {
-  const { inspection } = guest.image;
-  const { kernel } = inspection.opened
-    ? inspection
-    : (await openBootable(inspection.bytes, { path: inspection.path, unpack: true })).inspection;
+  const kernel = await guest.kernel();
   if (kernel?.elf === undefined) return new Timeline(guest);
-  const table = await kernel.symbols();
-  const symbols = table && new KernelSymbols(table, kernel.elf.class !== 32);
-  return new Timeline(guest, { kernel, symbols });
+  return new Timeline(guest, { kernel, symbols: await guest.symbols() });
 }
 
 /** What a document says of a timeline beside it. */

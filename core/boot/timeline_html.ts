@@ -76,7 +76,7 @@ function hex(value: number): string {
 }
 
 /** A span with its parts to be unfolded. */
-function branch(span: TimelineSpan, total: number, hue: number): string {
+function branch(span: TimelineSpan, total: number, hue: number, depth = 0): string {
   const { name, from, to, spans } = span;
   const share = 100 * (to.ns - from.ns) / total;
   const line = `<span class="name">${escaped(name)}</span>` +
@@ -85,10 +85,11 @@ function branch(span: TimelineSpan, total: number, hue: number): string {
     `<span class="figure">${share.toFixed(share < 10 ? 2 : 1)} %</span>` +
     `<span class="track"><i style="margin-left:${(100 * from.ns / total).toFixed(2)}%;` +
     `width:${Math.max(0.15, share).toFixed(2)}%;background:${colour(hue, 58, 44)}"></i></span>`;
-  if (spans.length === 0) return `<div class="leaf">${line}</div>`;
+  const inward = depth === 0 ? "" : ` style="--in:${depth * 1.1}rem"`;
+  if (spans.length === 0) return `<div class="leaf"${inward}>${line}</div>`;
   const parts = spans.toSorted((a, b) => a.from.ns - b.from.ns)
-    .map((part) => branch(part, total, hue));
-  return `<details><summary>${line}</summary>\n${parts.join("\n")}\n</details>`;
+    .map((part) => branch(part, total, hue, depth + 1));
+  return `<details><summary${inward}>${line}</summary>\n${parts.join("\n")}\n</details>`;
 }
 
 const style = `:root { color-scheme: light dark; --ink: #16181d; --soft: #5d636e;
@@ -103,11 +104,9 @@ h2 { font-size: 1.1rem; margin: 2.2rem 0 .6rem }
 summary, .leaf { display: grid; grid-template-columns: 17rem 5.5rem 5.5rem 4.5rem 1fr; gap: .6rem;
   align-items: center; padding: .15rem 0 .15rem 1.1rem; border-bottom: 1px solid var(--line) }
 summary { cursor: pointer; position: relative }
-summary::before { content: '▸'; position: absolute; left: 0; color: var(--soft) }
+summary::before { content: '▸'; position: absolute; left: var(--in, 0); color: var(--soft) }
 details[open] > summary::before { content: '▾' } summary:hover, .leaf:hover { background: var(--line) }
-details > :not(summary) .name, details > .leaf .name { padding-left: 1rem }
-details details details > :not(summary) .name { padding-left: 2rem }
-.name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+.name { padding-left: var(--in, 0); overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 .figure { text-align: right; color: var(--soft); font-variant-numeric: tabular-nums }
 .track { background: var(--line); border-radius: 4px; height: 8px; overflow: hidden }
 .track i { display: block; height: 8px; border-radius: 4px }

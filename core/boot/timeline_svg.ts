@@ -109,7 +109,8 @@ export function colour(hue: number, saturation: number, lightness: number): stri
 // that is in the list.
 /** A drawing in SVG. */
 export function timelineSvg(record: TimelineRecord, { title, subtitle }: TimelineTitle): string {
-  const { phases, lines, end } = record;
+  const { lines, end } = record;
+  const phases = record.phases.filter(({ from, to }) => to.ns > from.ns);
   const total = Math.max(1, end.ns);
   const x = (ns: number) => left + ns / total * inner;
   const rows = Math.min(mostRows, Math.max(1, ...phases.map((phase) => depthOf(phase, total))));
