@@ -349,7 +349,11 @@ function causeOf(
     default:
       sentences.push(`It ended: ${showOutcome(outcome)}.`);
   }
-  const wild = guest.exceptions.findLast((event) => isWild(event, plan.memory));
+  // A program's pages come when they are first executed: only its last exception counts.
+  const user = guest.exceptions.findLast(({ level }) => level === 3);
+  const wild = guest.exceptions.findLast((event) =>
+    (event.level < 3 || event === user) && isWild(event, plan.memory)
+  );
   if (wild !== undefined && isNearEnd(guest, wild)) {
     sentences.push(`It had gone to ${names.show(wild.at)}, where no code is.`);
   } else {

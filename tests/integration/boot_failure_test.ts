@@ -5,6 +5,8 @@
  */
 
 import assert from "node:assert/strict";
+import { initProgram } from "../../core/init/program.ts";
+import { encodeCpio } from "../../formats/initramfs/encode_cpio.ts";
 import { boot } from "../../core/boot/guest.ts";
 import { failureReport } from "../../core/boot/report.ts";
 import { showReport } from "../../core/boot/show_report.ts";
@@ -12,6 +14,32 @@ import { trace } from "../../core/boot/trace.ts";
 import { readImage, withImages } from "../images/images.ts";
 
 const quick = "console=ttyS0 cryptomgr.notests";
+
+/** Our init, but for its first instruction: VPADDD, of which the processor knows nothing. */
+function unknownInit(): Uint8Array {
+  const data = initProgram(64);
+  const entry = new DataView(data.buffer).getUint32(0x18, true) & 0xffff;
+  data.set([0xc5, 0xf5, 0xfe, 0xc2], entry);
+  return encodeCpio([{ name: "init", mode: 0o100755, data }]);
+}
+
+withImages("an init that dies of an unknown instruction is told by it", [
+  "linux-6.1-cloud-amd64",
+], async ([image]) => {
+  assert.ok(image);
+  const guest = await boot(readImage(image), {
+    ...{ commandLine: quick, initrd: unknownInit(), memory: 256 << 20 },
+  });
+  const outcome = guest.run({ instructions: 3e9 });
+  assert.equal(outcome.kind, "panic");
+  const { cause, exceptions, way } = await failureReport(guest, outcome);
+  assert.match(cause[0] ?? "", /Attempted to kill init! exitcode=0x00000004/);
+  assert.match(cause[1] ?? "", /does not know the AVX \(VEX\) instruction c5 f5 fe c2 /);
+  const last = exceptions.findLast(({ name }) => name === "#UD");
+  assert.equal(last?.level, 3);
+  assert.equal(way?.functions.at(-1)?.name, "panic");
+  assert.match(way?.functions.at(-2)?.name ?? "", /^do_exit/);
+});
 
 for (const id of ["linux-6.1-686", "linux-6.1-cloud-amd64"] as const) {
   withImages(`${id} without an init panics, and the report tells where`, [id], async ([image]) => {
