@@ -36,6 +36,9 @@ const singleStep = 0x4000;
 /** Elements of a string that a step does if nothing is met, at most. */
 const manyElements = 1 << 12;
 
+/** Exceptions without an instruction between that count as one. */
+const manyExceptions = 4;
+
 /** An instruction, and how it is carried out. */
 export interface CarriedOut {
   /** Its row. */
@@ -66,10 +69,26 @@ export class CarefulSteps {
   #held = 0;
   /** Met by this instruction. */
   #met = 0;
+  /** Exceptions that came since so many instructions had retired. */
+  #exceptions = 0;
+  #stalledAt = 0;
 
   /** Steps of a processor. */
   constructor(cpu: Processor) {
     this.#cpu = cpu;
+  }
+
+  /**
+   * Notes that an exception was delivered.
+   *
+   * @param retired Instructions that have retired until now.
+   * @returns Whether so many came without one between that it counts as an
+   *   instruction: a handler that cannot be executed would stop time.
+   */
+  stalls(retired: number): boolean {
+    this.#exceptions = retired === this.#stalledAt ? this.#exceptions + 1 : 0;
+    this.#stalledAt = retired;
+    return this.#exceptions >= manyExceptions;
   }
 
   /** Whether DR7 enables a breakpoint. */

@@ -245,8 +245,9 @@ export class Engine {
 
   #deliver(fault: Fault): void {
     const read = (i: Instruction) => this.cache.read(this.#linear(), i);
-    if (isDoneByHost(this.#cpu, fault, read)) this.#retired++;
-    else this.#options.deliver(fault);
+    const isDone = isDoneByHost(this.#cpu, fault, read);
+    if (!isDone) this.#options.deliver(fault);
+    if (isDone || this.#careful.stalls(this.#before + this.#retired)) this.#retired++;
   }
 
   /** Executes blocks until the grant is used up or TypeScript has something to do. */
