@@ -33,8 +33,8 @@ const on = { execution: 0, writes: 1, ports: 2, accesses: 3 } as const;
 const sizes = [1, 2, 8, 4] as const;
 /** DR6: a single step. */
 const singleStep = 0x4000;
-/** Elements of a string that a step does if nothing is met, at most. */
-const manyElements = 1 << 12;
+/** Elements of a string that a step does if nothing is met, at most; they count as an instruction. */
+const manyElements = 256;
 
 /** Exceptions without an instruction between that count as one. */
 const manyExceptions = 4;
@@ -123,6 +123,7 @@ export class CarefulSteps {
     const { form, semantics } = decode(i);
     const { rip, mmu } = cpu;
     cpu.nextRip = cpu.mode === 64 ? rip + i.length : rip + i.length >>> 0;
+    const { elementsAStep } = cpu;
     cpu.elementsAStep = 1;
     if (this.isNeeded) {
       cpu.mmu = this.#watched(mmu);
@@ -142,7 +143,7 @@ export class CarefulSteps {
       } while (repeats && !isTraced && this.#met === 0 && ++elements < manyElements);
     } finally {
       cpu.mmu = mmu;
-      cpu.elementsAStep = manyElements;
+      cpu.elementsAStep = elementsAStep;
     }
     cpu.rip = cpu.nextRip;
     let met = this.#met | this.#held;
