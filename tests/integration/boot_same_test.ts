@@ -10,10 +10,10 @@ import { boot } from "../../core/boot/guest.ts";
 import { Machine } from "../../emu/machine.ts";
 import { readImage, withImages } from "../images/images.ts";
 
-const commandLine = "console=ttyS0 earlyprintk=ttyS0 nokaslr cryptomgr.notests";
+const commandLine = "console=ttyS0 earlyprintk=ttyS0 nokaslr cryptomgr.notests noisapnp";
 
 /** Instructions after which the states are compared; the last is deep in the initcalls. */
-const counts = [3e6, 40e6, 130e6, 300e6];
+const counts = [3e6, 40e6, 100e6, 180e6];
 
 /** The states that a boot goes through. */
 async function states(
