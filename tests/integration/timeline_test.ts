@@ -95,6 +95,11 @@ for (const [id, entry, kaslr, first] of cases) {
       assert.ok(said(/userspace reached/) > begins("userspace"));
       assert.ok(said(/reboot: Power down/) > begins("power off"));
       assert.equal(record.lines.length, guest.text.split("\n").length - 1);
+      // Whoever runs to a function comes there at the same instruction.
+      const other = await boot(bytes, { entry, commandLine });
+      const { kind } = await other.runTo("start_kernel", { instructions: 4e9 });
+      assert.equal(kind, "address");
+      assert.equal(other.machine.instructions, begins("start_kernel"));
       assert.match(timelineHtml(record, { title: id, subtitle: "" }), /start_kernel/);
     },
   );
