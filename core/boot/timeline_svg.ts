@@ -53,6 +53,7 @@ const hues: Readonly<Record<string, number>> = {
   init: 48,
   userspace: 330,
   "power off": 0,
+  panic: 0,
 };
 
 const escapes: Readonly<Record<string, string>> = {
