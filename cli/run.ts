@@ -158,10 +158,12 @@ async function prepare(
         progress: (done, total) => line.at(done, total),
       }));
   } catch (error) {
-    if (!(error instanceof PlatformError) || error.nearest.length === 0) throw error;
-    throw new CommandError(exit.input.code, `${path}: ${error.message}`, [
-      `It would start with: --platform ${error.nearest.join(", ")}`,
-    ], { cause: error });
+    if (!(error instanceof PlatformError)) throw error;
+    const { message, nearest } = error;
+    const hints = nearest.length > 0
+      ? [`It would start with: --platform ${nearest.join(", ")}`]
+      : [];
+    throw new CommandError(exit.input.code, `${path}: ${message}`, hints, { cause: error });
   } finally {
     line.done();
   }
@@ -182,7 +184,8 @@ async function writeTimeline(
   terminal: Terminal,
 ): Promise<void> {
   const { record } = timeline;
-  const title = facts.release === undefined ? `${facts.path}` : `Linux ${facts.release}`;
+  const { path: image = "", release = image } = facts;
+  const title = /^\d/.test(release) ? `Linux ${release}` : release;
   const words = { title, subtitle: facts.subtitle };
   const { timelineHtml } = await import("../core/boot/timeline_html.ts");
   const { timelineSvg } = await import("../core/boot/timeline_svg.ts");

@@ -263,8 +263,11 @@ export class Timeline {
 
   /** What is going on, by where the processor executes. */
   #place(): string {
-    const { machine, plan } = this.#guest;
+    const { image, machine, plan } = this.#guest;
     const { rip, mode } = machine.cpu;
+    // A bzImage without a compressed kernel inside is a program of its own.
+    const { boot } = image.inspection;
+    if (boot?.header.fields.payload_length === 0) return "program";
     if (mode === 16) return "setup code";
     // Linux lives in the upper half, or the upper quarters of 32 bits.
     if (rip < 0 || rip >= 0x8000_0000) return "kernel, silent";
