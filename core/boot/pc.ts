@@ -149,7 +149,11 @@ function checkProcessor(name: string, bits: 32 | 64 | undefined): void {
     ({ features } = cpuModel(name));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new BootError("processor", `one of ${cpuModelNames.join(", ")}`, name, { cause: error });
+    const isKnown = cpuModelNames.some((model) => name.startsWith(`${model},`));
+    const needed = isKnown
+      ? "features that it can have, with + or -"
+      : `one of ${cpuModelNames.join(", ")}`;
+    throw new BootError("processor", needed, isKnown ? error.message : name, { cause: error });
   }
   if (bits === 64 && !features.has("lm")) {
     throw new BootError("processor", "one of 64 bits for a 64-bit kernel, as x86-64-v2", name);

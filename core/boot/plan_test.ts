@@ -225,6 +225,12 @@ const refusals: readonly (readonly [string, Uint8Array, PrepareOptions, RegExp])
   ["memory that no PC has", bzImage(small), { memory: MIB }, /^memory: needs 2 MiB/],
   ["too much memory", bzImage(small), { memory: 4096 * MIB }, /^memory: needs 3 GiB at most/],
   ["an unknown processor", bzImage(small), { cpu: "z80" }, /^processor: needs one of 486, .*z80/],
+  [
+    "a feature that no processor has",
+    bzImage(small),
+    { cpu: "x86-64-v2,+avx" },
+    /^processor: needs features that it can have, .*"avx"/,
+  ],
   ["half a page of memory", bzImage(small), { memory: 64 * MIB + 1 }, /^memory: needs a multiple/],
   [
     "an initrd that does not fit",

@@ -125,6 +125,9 @@ Deno.test("features can be added to a model and taken away by name", () => {
   assert.deepEqual([has("smep"), has("rdrand"), has("sse4_2")], [true, false, true]);
   assert.throws(() => cpuModel("z80"), /unknown processor "z80"; there are 486, pentium/);
   assert.throws(() => cpuModel("486,mmx"), /"mmx" is neither \+feature nor -feature/);
+  assert.throws(() => cpuModel("486,+"), /"\+" is neither/);
+  assert.throws(() => cpuModel("x86-64-v2,+avx"), /no processor here has the feature "avx"/);
+  assert.throws(() => cpuModel("x86-64-v2,-rdrnd"), /the feature "rdrnd"/);
   assert.throws(() => cpuModel("constructor"), RangeError);
 });
 

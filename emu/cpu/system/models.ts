@@ -58,6 +58,13 @@ const amd64v2 = [
   ...["pdpe1gb", "tsc_deadline_timer", "rdrand", "rdseed"],
 ];
 
+/** What no model has by itself, and what each may be given: all of it is carried out. */
+const further = [
+  ...["smep", "smap", "umip", "pcid", "invpcid", "fsgsbase", "rdtscp", "rdpid", "movbe", "abm"],
+  ...["adx", "erms", "fsrm", "xsave", "xsaveopt", "xsavec", "xgetbv1", "xsaves", "clflushopt"],
+  ...["clwb", "wbnoinvd", "cldemote", "md_clear", "serialize", "hypervisor"],
+];
+
 const brand = "Zeropage virtual CPU";
 
 interface ModelRow {
@@ -117,7 +124,7 @@ export const defaultCpuModel: CpuModelName = "x86-64-v2";
 /**
  * A model by name, with features added and taken away: `x86-64-v2,+smep,-rdrand`.
  *
- * @throws {RangeError} If there is no such model, or a feature has no sign.
+ * @throws {RangeError} If there is no such model or feature, or a feature has no sign.
  */
 export function cpuModel(name: string): CpuModel {
   const [base = "", ...changes] = name.split(",");
@@ -128,9 +135,14 @@ export function cpuModel(name: string): CpuModel {
   const features = new Set(row.features);
   for (const change of changes) {
     const feature = change.slice(1);
-    if (change.startsWith("+") && feature !== "") features.add(feature);
-    else if (change.startsWith("-") && feature !== "") features.delete(feature);
-    else throw new RangeError(`"${change}" is neither +feature nor -feature`);
+    if (!/^[+-]./.test(change)) {
+      throw new RangeError(`"${change}" is neither +feature nor -feature`);
+    }
+    if (!amd64v2.includes(feature) && !further.includes(feature)) {
+      throw new RangeError(`no processor here has the feature "${feature}"`);
+    }
+    if (change.startsWith("+")) features.add(feature);
+    else features.delete(feature);
   }
   const [family, model, stepping] = row.version;
   return {

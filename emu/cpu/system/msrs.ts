@@ -180,6 +180,8 @@ const registers: Readonly<Record<number, Msr>> = {
     read: (cpu) => deadline(cpu, apic(cpu).deadline, 1n),
     write: (cpu, value) => void (apic(cpu).deadline = deadline(cpu, value, -1n)),
   },
+  // XSS: XSAVES has no state of supervisors to save.
+  [0xda0]: { needs: "xsaves", accepts: (_, value) => value === 0n },
   // EFER
   [0xc000_0080]: { needs: "lm", read: (cpu) => BigInt(cpu.efer), write: setEfer },
   // STAR, LSTAR, CSTAR, SFMASK

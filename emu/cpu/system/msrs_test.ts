@@ -75,6 +75,13 @@ Deno.test("what is read-only, reserved or not canonical is #GP and changes nothi
   }
 });
 
+Deno.test("where there is XSAVES there is XSS, with no state of supervisors", () => {
+  assert.deepEqual(faultOf(() => writeMsr(guest().cpu, 0xda0, 0n)), gp);
+  const { cpu } = guest("x86-64-v2,+xsave,+xsaves");
+  assert.equal(exchange(cpu, 0xda0, 0n), 0n);
+  assert.deepEqual(faultOf(() => writeMsr(cpu, 0xda0, 0x100n)), gp);
+});
+
 Deno.test("registers of system calls and segment bases hold canonical addresses", () => {
   const { cpu } = guest();
   const kernel = 0xffff_ffff_8100_0000n;
