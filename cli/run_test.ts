@@ -307,5 +307,6 @@ Deno.test("what cannot be booted is refused before there is a machine", async ()
   const xen = await refused({ platform: "intel-mid" });
   assert.ok(xen instanceof CommandError && xen.code === 3);
   assert.match(xen.hints.join(), /--platform pc/);
+  assert.match((await refused({ platform: "lguest" })).message, /^\S+: platform lguest: /);
   assert.match((await refused({ json: true, console: "-" })).message, /standard output/);
 });
