@@ -17,14 +17,21 @@ import { type FlatMachine, flatMachine } from "./flat_machine.ts";
 import { assemblePieces, type Places, type RandomProgram } from "./random_programs.ts";
 
 /** Physical addresses: tables, code, data page by page, the counter between the pages of code. */
-const physical = { tables: 0x1000, code: 0xd000, data: [0x10000, 0x12000, 0x11000, 0x13000] };
-const counterAt = 0xe000;
+const physical = {
+  ...{ tables: 0x20_1000, code: 0x20_d000 },
+  data: [0x21_0000, 0x21_2000, 0x21_1000, 0x21_3000],
+};
+const counterAt = 0x20_e000;
 const counterLinear = 0x48_0000;
 /** What is compared and put back: tables to data. */
-const [start, end] = [0x1000, 0x14000];
+const [start, end] = [0x20_1000, 0x21_4000];
+/** Bytes of memory. */
+const size = 0x80_0000;
 
 /** Bits of a page table's entry. */
 const [present, writable, user] = [1, 2, 4];
+/** Present, writable, accessed, large and global. */
+const largePage = 0x1a3;
 
 /** How a run was and what it came to. */
 interface Snapshot {
@@ -78,6 +85,7 @@ export class Lockstep {
   };
   readonly #machine: FlatMachine;
   readonly #mode: 32 | 64;
+  readonly #mapping: "pages" | "large" | "none";
   readonly #places: Places;
   readonly #decoder: Decoder;
   readonly #i = new Instruction();
@@ -86,11 +94,22 @@ export class Lockstep {
   #nextTable = 0;
   #writes = 0;
 
-  /** A machine for programs of one width, with code and data at some linear addresses. */
-  constructor(mode: 32 | 64, places: Omit<Places, "counter">) {
+  /**
+   * A machine for programs of one width, with code and data at some linear addresses.
+   *
+   * @param mapping How data is mapped: by pages of its own; by the supervisor's
+   *   large pages, which lead to all of memory, from the multiple of 8 MiB below the
+   *   data on; or not, so that linear addresses are physical ones.
+   */
+  constructor(
+    mode: 32 | 64,
+    places: Omit<Places, "counter">,
+    mapping: "pages" | "large" | "none" = "pages",
+  ) {
     this.#mode = mode;
-    this.#places = { ...places, counter: counterLinear };
-    this.#machine = flatMachine(0x10_0000, { evaluate: evaluateOnProcessor });
+    this.#mapping = mapping;
+    this.#places = { ...places, counter: mapping === "none" ? counterAt : counterLinear };
+    this.#machine = flatMachine(size, { evaluate: evaluateOnProcessor });
     this.#decoder = new Decoder(mode);
     const { ram, mmu } = this.#machine;
     this.#memory = new Int32Array(ram.buffer, ram.byteOffset + start, (end - start) / 4);
@@ -186,16 +205,21 @@ export class Lockstep {
     reset(this.#mode);
     cpu.cpl = level;
     cpu.refresh();
-    cpu.cr4 = cr4Bits.PSE | cr4Bits.OSFXSR | cr4Bits.OSXMMEXCPT |
+    cpu.cr4 = cr4Bits.PSE | cr4Bits.PGE | cr4Bits.OSFXSR | cr4Bits.OSXMMEXCPT |
       (this.#mode === 64 ? cr4Bits.PAE : 0);
-    cpu.cr0 = (cr0Bits.PE | cr0Bits.PG | cr0Bits.WP) >>> 0;
+    const isPaged = this.#mapping !== "none";
+    cpu.cr0 = (cr0Bits.PE | (isPaged ? cr0Bits.PG : 0) | cr0Bits.WP) >>> 0;
     cpu.cr3 = BigInt(physical.tables);
     ram.fill(0, start, end);
     this.#nextTable = physical.tables + 0x1000;
     const { code, data } = this.#places;
     const all = present | writable | user;
-    this.#map(code, physical.code, all);
-    this.#map(code + 0x1000, physical.code + 0x2000, all);
+    if (isPaged) {
+      this.#map(code, physical.code, all);
+      this.#map(code + 0x1000, physical.code + 0x2000, all);
+      this.#map(counterLinear, counterAt, all);
+    }
+    if (this.#mapping === "large") this.#mapLarge(Math.floor(data / size) * size);
     for (const [n, address] of physical.data.entries()) {
       const what = page?.number === n ? page.what : undefined;
       const rights = what === "absent"
@@ -205,13 +229,13 @@ export class Lockstep {
         : what === "supervisor"
         ? present | writable
         : all;
+      if (this.#mapping !== "pages") continue;
       this.#map(data + 0x1000 * n, what === "code" ? physical.code : address, rights);
     }
-    this.#map(counterLinear, counterAt, all);
     const bytes = assemblePieces(program.pieces);
     for (const [n, byte] of bytes.entries()) {
       const to = offset + n;
-      ram[to < 0x1000 ? physical.code + to : physical.code + 0x1000 + to] = byte;
+      ram[to < 0x1000 || !isPaged ? physical.code + to : physical.code + 0x1000 + to] = byte;
     }
     let seed = Number((program.registers[0] ?? 0n) & 0xffff_ffffn) | 1;
     for (const address of physical.data) {
@@ -225,21 +249,29 @@ export class Lockstep {
     mmu.written(physical.code, 0x3000);
   }
 
-  #map(linear: number, to: number, rights: number): void {
+  /** Maps all memory from a linear address on. */
+  #mapLarge(linear: number): void {
+    const step = this.#mode === 64 ? 0x20_0000 : 0x40_0000;
+    for (let at = 0; at < size; at += step) this.#map(linear + at, at, largePage, 1);
+  }
+
+  #map(linear: number, to: number, rights: number, last = 0): void {
     const { view } = this.#machine.cpu;
     const wide = this.#mode === 64;
-    const [bits, size] = wide ? [9, 8] : [10, 4];
+    const [bits, bytes] = wide ? [9, 8] : [10, 4];
     const page = Math.floor((linear < 0 ? linear + 2 ** 48 : linear) / 0x1000);
     let table = physical.tables;
-    for (let level = wide ? 3 : 1; level > 0; level--) {
-      const entry = at.RAM + table + size * (Math.floor(page / 2 ** (bits * level)) % 2 ** bits);
+    const entryOf = (level: number) =>
+      at.RAM + table + bytes * (Math.floor(page / 2 ** (bits * level)) % 2 ** bits);
+    for (let level = wide ? 3 : 1; level > last; level--) {
+      const entry = entryOf(level);
       if (view.getUint32(entry, true) === 0) {
         view.setUint32(entry, this.#nextTable | present | writable | user, true);
         this.#nextTable += 0x1000;
       }
       table = view.getUint32(entry, true) & ~0xfff;
     }
-    view.setUint32(at.RAM + table + size * (page % 2 ** bits), to | rights, true);
+    view.setUint32(entryOf(last), to | rights, true);
   }
 
   /** The state that the program starts from. */
@@ -250,6 +282,8 @@ export class Lockstep {
     for (const [n, base] of [[4, 0x18], [5, -8]] as const) cpu.segments[n].base = base;
     cpu.refresh();
     faults.length = 0;
+    // Without pages of their own programs reach everything.
+    if (this.#mapping !== "pages") this.#machine.ram.fill(0);
     this.#memory.set(this.#clean);
     if (this.#writes > 0) mmu.written(physical.code, 0x3000);
     this.#writes = 0;
@@ -285,15 +319,13 @@ export class Lockstep {
       if (fault !== undefined) break;
       retired++;
     }
-    if (circumstances.page?.what === "code") {
-      const from = (physical.code - start) >> 2;
-      for (let n = from; n < from + 0x400; n++) {
-        if (this.#memory[n] === this.#clean[n]) continue;
-        this.counts.selfModifying++;
-        break;
-      }
+    const from = (physical.code - start) >> 2;
+    for (let n = from; n < from + 0x400; n++) {
+      if (this.#memory[n] === this.#clean[n]) continue;
+      this.counts.selfModifying++;
       // The evaluator knows no decoded code.
       this.#writes++;
+      break;
     }
     return { ...this.#snapshot(), retired, fault };
   }
@@ -304,11 +336,15 @@ export class Lockstep {
     const { rip, mode } = cpu;
     try {
       const first = mmu.code(rip);
-      let status = this.#decoder.decode(ram, first, (first & ~0xfff) + 0x1000, i);
+      const isRam = first < size;
+      let status = isRam
+        ? this.#decoder.decode(ram, first, (first & ~0xfff) + 0x1000, i)
+        : TRUNCATED;
       if (status === TRUNCATED) {
         const bytes = new Uint8Array(longestInstruction);
         for (let n = 0; n < longestInstruction && status === TRUNCATED; n++) {
-          bytes[n] = ram[mmu.code(mode === 64 ? rip + n : rip + n >>> 0)] ?? 0;
+          const place = mmu.code(mode === 64 ? rip + n : rip + n >>> 0);
+          bytes[n] = mmu.physicalLoad(place, 1);
           status = this.#decoder.decode(bytes, 0, n + 1, i);
         }
       }

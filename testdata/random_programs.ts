@@ -96,6 +96,7 @@ const excluded = new Set(["popf", "rdtsc", "ud0", "ud1", "ud2", "int3", "bound"]
 /** Makes programs of one mode. */
 export class ProgramMaker {
   readonly #mode: 32 | 64;
+  readonly #isTame: boolean;
   readonly #random: Random;
   readonly #places: Places;
   readonly #decoder: Decoder;
@@ -104,9 +105,14 @@ export class ProgramMaker {
   readonly #i = new Instruction();
   #labels = 0;
 
-  /** Makes those of a seed. */
-  constructor(mode: 32 | 64, seed: number, places: Places) {
+  /**
+   * Makes those of a seed.
+   *
+   * @param isTame They touch nothing but the data, as far as that can be.
+   */
+  constructor(mode: 32 | 64, seed: number, places: Places, isTame = false) {
     this.#mode = mode;
+    this.#isTame = isTame;
     this.#random = new Random(seed * 2654435761 | 1);
     for (let n = 0; n < 8; n++) this.#random.next();
     this.#places = places;
@@ -233,10 +239,10 @@ export class ProgramMaker {
       const i = this.#i;
       if (this.#decoder.decode(bytes, 0, bytes.length, i) !== DECODED) continue;
       if (i.form !== index || i.length !== bytes.length) continue;
-      const isWild = random.below(40) === 0;
-      if (!isWild && !this.#isTame(i, form)) continue;
+      const isWild = random.below(40) === 0 && !this.#isTame;
+      if (!isWild && !this.#isHarmless(i, form)) continue;
       const pieces: Piece[] = [{ kind: "plain", bytes }];
-      if (stringNames.test(semanticName(form)) && random.below(12) !== 0) {
+      if (stringNames.test(semanticName(form)) && (this.#isTame || random.below(12) !== 0)) {
         // mov ecx, imm32
         pieces.unshift(plain(0xb9, random.below(20), 0, 0, 0));
       }
@@ -245,7 +251,7 @@ export class ProgramMaker {
   }
 
   /** Whether it leaves registers alone that addresses are made of. */
-  #isTame(i: Instruction, form: Form): boolean {
+  #isHarmless(i: Instruction, form: Form): boolean {
     const mode = this.#mode;
     const name = semanticName(form);
     const writes = factsOf(i, form, mode)?.writes ?? 0;

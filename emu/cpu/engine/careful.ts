@@ -79,14 +79,15 @@ export class CarefulSteps {
   }
 
   /**
-   * Notes that an exception was delivered.
+   * Notes that an exception was delivered, and the processor was not stopped there.
    *
    * @param retired Instructions that have retired until now.
    * @returns Whether so many came without one between that it counts as an
    *   instruction: a handler that cannot be executed would stop time.
    */
   stalls(retired: number): boolean {
-    this.#exceptions = retired === this.#stalledAt ? this.#exceptions + 1 : 0;
+    const goesOn = retired === this.#stalledAt && !this.#cpu.halted;
+    this.#exceptions = goesOn ? this.#exceptions + 1 : 0;
     this.#stalledAt = retired;
     return this.#exceptions >= manyExceptions;
   }
