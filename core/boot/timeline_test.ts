@@ -18,7 +18,8 @@ import { timelineSvg } from "./timeline_svg.ts";
 
 /** Runs a script, moving the processor at marked places, and gives back the phases. */
 async function phases(script: readonly (Act | { readonly moves: number })[]) {
-  const image = bzImage({ machine: "i386", header: { init_size: 0x40_0000 } });
+  const payload = new Uint8Array(64);
+  const image = bzImage({ machine: "i386", header: { init_size: 0x40_0000 }, payload });
   const acts = script.filter((act): act is Act => !("moves" in act));
   const moves = script.flatMap((act, i) => "moves" in act ? [{ i, to: act.moves }] : []);
   const guest = await boot(image, {
