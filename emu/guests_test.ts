@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { at } from "./cpu/assemble.ts";
 import { answers } from "../testdata/guests/answers.ts";
 import {
   type Guest,
@@ -6,9 +7,10 @@ import {
   manualGuests,
   witnessedGuests,
 } from "../testdata/guests/guests.ts";
+import { guest as makeGuest } from "../testdata/guests/kit.ts";
 import { manualAnswers } from "../testdata/guests/manual.ts";
 import { codeProber, memoryProber, portProber } from "../testdata/guests/probers.ts";
-import { type GuestRun, runGuest } from "../testdata/guests/run.ts";
+import { guestMachine, type GuestRun, runGuest } from "../testdata/guests/run.ts";
 
 function checkEnd({ stop }: GuestRun, end: GuestEnd): void {
   switch (end.kind) {
@@ -78,4 +80,41 @@ Deno.test("guests that run random bytes as code do not harm the host, and do the
     };
     assert.equal(run(), run());
   }
+});
+
+Deno.test("guests end in the same state after as many instructions, compiled and interpreted", () => {
+  let compiled = 0;
+  for (const guest of [...witnessedGuests(), ...manualGuests()]) {
+    const run = (compiles: boolean) => {
+      const { machine } = guestMachine(guest);
+      machine.engine.compiles = compiles;
+      machine.run({ instructions: 300_000 });
+      compiled += machine.engine.regions.compiled;
+      return `${machine.instructions} ${machine.stateHash()}`;
+    };
+    assert.equal(run(true), run(false), guest.name);
+  }
+  assert.ok(compiled > 4, `${compiled} regions`);
+});
+
+Deno.test("a device's write into compiled code holds from the next instruction on, in each of two pages", () => {
+  const turns = 4000;
+  const machine = guestMachine(makeGuest("device", "counts", { kind: "endless" }, ({ a }) => {
+    // Two turns of loops in two pages: inc eax; jmp ...; inc ebx; jmp ...
+    a.label("again").emit("inc", "eax").emit("jmp", at("over"));
+    a.align(0x1000).label("over").emit("inc", "ebx").emit("jmp", at("again"));
+  })).machine;
+  const { cpu } = machine;
+  const start = cpu.rip;
+  machine.run({ instructions: 4 * turns });
+  assert.ok(machine.engine.regions.compiled > 0);
+  assert.deepEqual([cpu.low(0), cpu.low(3)], [0x2badb002 + turns, turns]);
+  const second = start + 0x1000 & ~0xfff;
+  // dec eax, then dec ebx
+  machine.memory.write(start, Uint8Array.of(0x48));
+  machine.run({ instructions: 4 * turns });
+  assert.deepEqual([cpu.low(0), cpu.low(3)], [0x2badb002, 2 * turns]);
+  machine.memory.write(second, Uint8Array.of(0x4b));
+  machine.run({ instructions: 4 * turns });
+  assert.deepEqual([cpu.low(0), cpu.low(3)], [0x2badb002 - turns, turns]);
 });
