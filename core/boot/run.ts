@@ -40,6 +40,10 @@ export interface Stepper {
 
 /** Instructions in a slice. */
 export const SLICE = 1_000_000;
+/** What a kernel says that is about to restart. */
+const restart = /reboot: (Restarting system|machine restart)/;
+/** What a kernel says that is about to halt. */
+const goodbye = /reboot: (System halted|Power down)|^System halted|^Power down/;
 /** Instructions that a kernel gets to say why it panicked. */
 const LAST_WORDS = 200_000_000;
 
@@ -181,13 +185,14 @@ export class Run {
       case "exit":
         return { kind: "exit", code: stop.code };
       case "triple-fault":
-        return { kind: "triple-fault" };
+        // One of the ways in which kernels restart a PC, `reboot=t`.
+        return { kind: this.#said(restart) ? "reset" : "triple-fault" };
       case "idle":
         if (stop.forEver === false && this.mayType?.() === true) {
           this.#isWaiting = true;
           return undefined;
         }
-        return { kind: "halted", clean: this.#saidGoodbye() };
+        return { kind: "halted", clean: this.#said(goodbye) };
       default:
     }
     if (machine.instructions >= this.#lastInstruction) return { kind: "limit", of: "instructions" };
@@ -195,10 +200,8 @@ export class Run {
     return undefined;
   }
 
-  /** Whether the kernel said that it would halt. */
-  #saidGoodbye(): boolean {
-    return this.#console.tail(5).some((line) =>
-      /reboot: (System halted|Power down)|^System halted|^Power down/.test(line)
-    );
+  /** Whether the kernel said something in its last lines. */
+  #said(what: RegExp): boolean {
+    return this.#console.tail(5).some((line) => what.test(line));
   }
 }

@@ -17,6 +17,12 @@ const ends: readonly (readonly [string, readonly Act[], RunLimits, Outcome])[] =
   ["reset", [{ stops: { kind: "reset" } }], {}, { kind: "reset" }],
   ["debug exit", [{ stops: { kind: "exit", code: 7 } }], {}, { kind: "exit", code: 7 }],
   ["triple fault", [{ stops: { kind: "triple-fault" } }], {}, { kind: "triple-fault" }],
+  [
+    "triple fault to restart",
+    [{ says: "[    1.0] reboot: Restarting system\r\n" }, { stops: { kind: "triple-fault" } }],
+    {},
+    { kind: "reset" },
+  ],
   ["silent halt", [{ says: "x\n" }, { stops: { kind: "idle" } }], {}, {
     kind: "halted",
     clean: false,
