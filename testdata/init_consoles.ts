@@ -79,6 +79,13 @@ export const initConsoles: readonly InitConsole[] = [
     memory: [475860, 448600],
   },
   {
+    image: "linux-6.12-amd64",
+    bits: 64,
+    release: "6.12.117+deb13-amd64",
+    version: "#1 SMP PREEMPT_DYNAMIC Debian 6.12.117-1 (2026-11-12)",
+    memory: [475256, 451224],
+  },
+  {
     image: "linux-newest-cloud-amd64",
     bits: 64,
     release: "7.2.13+deb14-cloud-amd64",
