@@ -1,5 +1,5 @@
 /**
- * Runs the programs of testdata/system_cases.ts and system_cases64.ts on QEMU,
+ * Runs the programs of testdata/system_cases.ts and its neighbours on QEMU,
  * and keeps what they tell for the tests.
  *
  *     deno run -P=tools tests/witness/system.ts    into testdata/system
@@ -11,6 +11,7 @@
 
 import { systemCases32 } from "../../testdata/system_cases.ts";
 import { systemCases64 } from "../../testdata/system_cases64.ts";
+import { typeCases } from "../../testdata/system_type_cases.ts";
 import { readTold, type RomCase, type RomMode, systemRom } from "../../testdata/system_rom.ts";
 
 /** What QEMU's debug console gets from a ROM. */
@@ -34,17 +35,19 @@ function askQemu(rom: Uint8Array): string {
   }
 }
 
-async function keep(mode: RomMode, cases: readonly RomCase[]): Promise<void> {
+async function keep(mode: RomMode, cases: readonly RomCase[], name = `${mode}`): Promise<void> {
   const lines = readTold(mode, cases, askQemu(systemRom(mode, cases)));
   const text = new Blob([lines.map((line) => `${line}\n`).join("")]);
   const zipped = text.stream().pipeThrough(new CompressionStream("gzip"));
-  const file = new URL(`../../testdata/system/${mode}.txt.gz`, import.meta.url);
+  const file = new URL(`../../testdata/system/${name}.txt.gz`, import.meta.url);
   await Deno.writeFile(file, zipped);
-  console.log(`${mode}-bit: ${lines.length} programs`);
+  console.log(`${name}: ${lines.length} programs`);
 }
 
 if (import.meta.main) {
   Deno.mkdirSync(new URL("../../testdata/system/", import.meta.url), { recursive: true });
   await keep(32, systemCases32());
   await keep(64, systemCases64());
+  await keep(32, typeCases(), "32-types");
+  await keep(64, typeCases(), "64-types");
 }
