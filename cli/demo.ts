@@ -1,5 +1,5 @@
 /**
- * `deno task demo [IMAGE]`: opens a real kernel and explains what it shows.
+ * `deno task demo [IMAGE]`: opens a real kernel, explains what it shows, and boots it.
  *
  * Without an image: the newest kernel in /boot that may be read, else one that
  * was fetched into .images/, else one fetched now from Debian, else a small one
@@ -10,7 +10,7 @@
 
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bootinfo } from "./program.ts";
+import { bootinfo, bootrun } from "./program.ts";
 import { type Command, command } from "./ui/command.ts";
 import { UsageError } from "./ui/errors.ts";
 import { exit, showExitCodes } from "./ui/exit.ts";
@@ -26,6 +26,8 @@ export interface Choice {
   readonly path: string;
   /** Why this one, in one sentence. */
   readonly why: string;
+  /** It was made for the demo, and has no kernel inside that could be booted. */
+  readonly isMade?: boolean;
 }
 
 /** Where to look for images; the folders of this machine unless a test says otherwise. */
@@ -156,6 +158,7 @@ export async function choose(
     path: await places.make(),
     why: "No kernel in /boot may be read and none could be fetched, so this one was made " +
       "for you: the header is as a real one has it, the kernel inside is missing.",
+    isMade: true,
   };
 }
 
@@ -207,7 +210,11 @@ const steps: readonly Step[] = [
   },
 ];
 
+/** The last step: what bootrun makes of it, without the kernel's tests of its ciphers. */
+const bootOptions = ["--append", "cryptomgr.notests quiet", "--limit-time", "60s"];
+
 const next = [
+  ["bootrun IMAGE", "boot it with everything it says"],
   ["bootinfo --all IMAGE", "every field of every structure"],
   ["bootinfo --extract vmlinux -o vmlinux IMAGE", "the kernel, for a debugger"],
   ["bootinfo --json IMAGE", "all of it, for a program"],
@@ -235,6 +242,17 @@ export async function demo(terminal: Terminal, choice: Choice): Promise<number> 
       return code;
     }
   }
+  if (choice.isMade !== true) {
+    terminal.out(`\n${paint.title(`${steps.length + 1}. It boots`)}\n`);
+    say(
+      "On a machine of our own: processor, memory and devices in TypeScript and WebAssembly. " +
+        "Without an initial ramdisk the kernel gets a small init of ours, which says hello and " +
+        "powers off. It takes some ten seconds.",
+    );
+    terminal.out(`\n${paint.name(`$ bootrun --append "${bootOptions[1]}" ${choice.path}`)}\n`);
+    const code = await runProgram(bootrun, [...bootOptions, choice.path], terminal);
+    if (code !== exit.done.code) return code;
+  }
   terminal.out(`\n${paint.title("From here")}\n`);
   for (const [command, what] of next) {
     terminal.out(`  ${paint.name(command.padEnd(44))}  ${what}\n`);
@@ -256,10 +274,10 @@ async function view(argv: readonly string[], terminal: Terminal, grep?: string):
 /** The program. */
 export const program: Command = command({
   name: "demo",
-  doc: "open a real kernel and explain it",
+  doc: "open a real kernel, explain it, and boot it",
   usage: "[IMAGE]",
   examples: ["/boot/vmlinuz"],
-  exitCodes: showExitCodes(["done", "usage", "input", "bug"]),
+  exitCodes: showExitCodes(["done", "usage", "input", "guest", "bug"]),
   arguments: [{ name: "image", optional: true }],
   options: {
     "Options": {
