@@ -118,3 +118,17 @@ Deno.test("a device's write into compiled code holds from the next instruction o
   machine.run({ instructions: 4 * turns });
   assert.deepEqual([cpu.low(0), cpu.low(3)], [0x2badb002 - turns, turns]);
 });
+
+Deno.test("guests do the same when all their code is thrown away again and again", () => {
+  for (const guest of witnessedGuests()) {
+    if (guest.end.kind !== "exit") continue;
+    const { machine, debug } = guestMachine(guest);
+    let stop = machine.run({ instructions: 20_000 });
+    for (let n = 0; stop.kind === "limit" && n < 1000; n++) {
+      machine.engine.cache.clear();
+      stop = machine.run({ instructions: 20_000 });
+    }
+    assert.deepEqual(stop, { kind: "exit", code: guest.end.code }, guest.name);
+    assert.deepEqual(debug().split("\n").slice(0, -1), answers[guest.name]);
+  }
+});

@@ -37,7 +37,7 @@ export const FLAG_AUX = 0x1d8;
 export const FLAGS_OTHER = 0x1dc;
 /** Privilege level, 0 to 3. */
 export const CPL = 0x1e0;
-/** Mode word that code was decoded for; see `modeKey` in processor.ts. */
+/** Mode word that code was decoded for; see `modeKey` in processor_bits.ts. */
 export const MODE_KEY = 0x1e4;
 /** Byte address of the translation buffers of the current privilege level. */
 export const TLB_NOW = 0x1e8;
@@ -90,9 +90,6 @@ export const WINDOW_ADDEND = 0x4e0;
 
 /** Sixty-four bytes through which accesses go that are no plain RAM, or cross pages. */
 export const SCRATCH = 0x600;
-/** Everything below is the processor's state. */
-export const STATE_END = 0x800;
-
 /** Micro-operations copied to run a part of a block. */
 export const PARTIAL = 0x1000;
 

@@ -19,7 +19,16 @@ import { NO_REGISTER, RIP as RIP_BASE } from "./instruction.ts";
 import * as at from "./layout.ts";
 import { MsrMap } from "./msr_map.ts";
 import type { Form } from "./opcodes/form.ts";
-import { attribute, cr0Bits, cr4Bits, eferBits, eflag, Fault, vectors } from "./processor_bits.ts";
+import {
+  attribute,
+  cr0Bits,
+  cr4Bits,
+  eferBits,
+  eflag,
+  Fault,
+  modeKey,
+  vectors,
+} from "./processor_bits.ts";
 import { splitMix } from "./random.ts";
 
 export {
@@ -421,16 +430,12 @@ export class Processor {
     this.words[at.MODE_KEY >> 2] = this.#modeKey();
   }
 
-  /**
-   * What decoded code depends on: bits 1 and 0 width of the code (0 16, 1 32, 2
-   * 64), bit 2 stack of 32 bits, bit 3 segments ES, CS, SS and DS are flat, bit 4
-   * CPL 3.
-   */
+  /** What decoded code depends on; see {@link modeKey}. */
   #modeKey(): number {
     const { mode } = this;
     const width = mode === 64 ? 2 : mode === 32 ? 1 : 0;
-    return width | (this.stackWidth === 32 ? 4 : 0) | (this.#isFlat() ? 8 : 0) |
-      (this.cpl === 3 ? 16 : 0);
+    return width | (this.stackWidth === 32 ? modeKey.stack32 : 0) |
+      (this.#isFlat() ? modeKey.flat : 0) | (this.cpl === 3 ? modeKey.user : 0);
   }
 
   #isFlat(): boolean {

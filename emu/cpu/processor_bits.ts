@@ -80,3 +80,9 @@ export const cr4Bits = {
 } as const;
 /** Bits of EFER. */
 export const eferBits = { SCE: 1, LME: 0x100, LMA: 0x400, NXE: 0x800 } as const;
+
+/**
+ * The mode word that decoded code depends on: width of the code (0 16, 1 32, 2
+ * 64), a stack of 32 bits, segments ES, CS, SS and DS that are flat, CPL 3.
+ */
+export const modeKey = { width: 3, stack32: 4, flat: 8, user: 16 } as const;

@@ -11,6 +11,7 @@ import * as at from "../layout.ts";
 import type { PageTables } from "../mmu.ts";
 import type { Form } from "../opcodes/form.ts";
 import { Fault, type Processor, type SystemSemantics, vectors } from "../processor.ts";
+import { modeKey } from "../processor_bits.ts";
 import { semanticsOf } from "../semantics/mod.ts";
 import {
   ARMS,
@@ -50,6 +51,8 @@ export interface CodeSupply {
   evaluate: SystemSemantics;
   /** A block may not be entered any more. */
   spoilt(block: number): void;
+  /** No block may be entered any more; what is noted of them is forgotten. */
+  cleared(): void;
 }
 
 /** A form for bytes that are no instruction. */
@@ -58,6 +61,11 @@ const nothing: Form = {
   ...{ map: 0, opcode: 0, plusR: false, prefix: "any", rexW: false, modrm: false },
   ...{ registersOnly: false, mod: "any", digit: undefined, rm: undefined, immediates: [] },
   ...{ mnemonics: ["(bad)", "(bad)", "(bad)"], operands: [] },
+};
+
+/** A row that nobody describes. */
+const refused: SystemSemantics = () => {
+  throw new Fault(vectors.UD);
 };
 
 /** CLI that is not virtual-8086 mode's, which is 16-bit code. */
@@ -76,6 +84,12 @@ export class CodeCache {
   readonly #mmu: PageTables;
   readonly #decoders: Decoders;
   readonly #supply: CodeSupply;
+  /** How rows are carried out in TypeScript, by width of the code, once it was asked. */
+  readonly #systems: Readonly<Record<Mode, Map<Form, SystemSemantics | undefined>>> = {
+    16: new Map(),
+    32: new Map(),
+    64: new Map(),
+  };
   readonly #blocks = new Map<number, number>();
   /** Marked physical addresses, with the block that stands there; 0: not made yet. */
   readonly #marks = new Map<number, number>();
@@ -177,13 +191,12 @@ export class CodeCache {
 
   /** Throws everything away. */
   clear(): void {
-    const { bytes } = this.#cpu;
+    this.#supply.cleared();
     for (const page of this.#pages.keys()) this.#mmu.unprotectCode(page);
     this.#blocks.clear();
     for (const physical of this.#marks.keys()) this.#marks.set(physical, 0);
     this.#pages.clear();
     this.instructions.length = 0;
-    bytes.fill(0, at.JUMPS, at.JUMPS + 16 * at.JUMP_ENTRIES);
     this.#next = at.ARENA;
     this.#generation++;
   }
@@ -338,21 +351,14 @@ export class CodeCache {
   ): void {
     const { mode, stackWidth: stack, words, view } = this.#cpu;
     this.onForm?.(form);
-    // Of PUSHF and POPF only virtual-8086 mode, which is 16-bit code, wants more than is generated.
-    const isPlain = mode !== 16 && /^(pushf|popf)/.test(form.mnemonics[0]);
-    const system = isPlain ? undefined : this.#supply.system(form);
+    const system = this.#systemOf(form, mode);
     if (system !== undefined) {
       this.#writeSystem(where, i, form, offset, system);
       if (isPlainCli(form, mode)) view.setUint16(where + op.handler, arms.disable, true);
       return;
     }
-    if (semanticsOf(form) === undefined) {
-      return this.#writeSystem(where, i, form, offset, () => {
-        throw new Fault(vectors.UD);
-      });
-    }
     writeOperation(view, where, i, form, mode, offset);
-    const shape: Shape = { i, form, mode, flat: (key & 8) !== 0, stack };
+    const shape: Shape = { i, form, mode, flat: (key & modeKey.flat) !== 0, stack };
     const number = shapeKey(shape, i.form);
     const arm = this.#supply.arm(number);
     if (arm !== undefined) {
@@ -369,6 +375,18 @@ export class CodeCache {
     }
     view.setUint16(where + op.handler, arms.outlined, true);
     words[(where + op.other) >> 2] = index;
+  }
+
+  /** How a row is carried out in TypeScript; undefined: its description is code. */
+  #systemOf(form: Form, mode: Mode): SystemSemantics | undefined {
+    const known = this.#systems[mode];
+    if (known.has(form)) return known.get(form);
+    // Of PUSHF and POPF only virtual-8086 mode, which is 16-bit code, wants more than is generated.
+    const isPlain = mode !== 16 && /^(pushf|popf)/.test(form.mnemonics[0]);
+    const system = isPlain ? undefined : this.#supply.system(form);
+    const found = system ?? (semanticsOf(form) === undefined ? refused : undefined);
+    known.set(form, found);
+    return found;
   }
 
   #writeSystem(

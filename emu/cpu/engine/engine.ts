@@ -17,6 +17,7 @@ import { asksForTime, readTimeStamp } from "../system/control.ts";
 import { CarefulSteps, isDoneByHost } from "./careful.ts";
 import { CodeCache } from "./code_cache.ts";
 import { Functions } from "./functions.ts";
+import { JumpCache } from "./jumps.ts";
 import { FloatCalls, requireVectors } from "./float_calls.ts";
 import { LINK_FROM, reasons } from "./interpreter.ts";
 import { ARMS, arms, head, op, OP_SIZE, STALE } from "./microcode.ts";
@@ -67,6 +68,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #functions: Functions;
   readonly #careful: CarefulSteps;
+  readonly #jumps: JumpCache;
   /** Instructions that this slice may retire, less what was cut off. */
   #granted = 0;
   #end = 0;
@@ -83,10 +85,6 @@ export class Engine {
   #retired = 0;
   /** Instructions retired in the slices before. */
   #before = 0;
-  /** Code of the upper half of the address space is not all global. */
-  #isUpperLocal = false;
-  /** Jumps have been noted since the last time that they were forgotten. */
-  #hasJumps = false;
 
   /** An engine for a processor; its generated code is made here. */
   constructor(options: EngineOptions) {
@@ -94,6 +92,7 @@ export class Engine {
     this.#options = options;
     this.#cpu = cpu;
     this.#mmu = mmu;
+    this.#jumps = new JumpCache(cpu);
     this.#functions = new Functions(cpu.memory, this.#machinery(), cpu.has);
     const { decoders } = this.#functions;
     this.cache = new CodeCache(cpu, mmu, decoders, {
@@ -102,6 +101,10 @@ export class Engine {
       system: options.system,
       evaluate: options.evaluate,
       spoilt: (block) => this.#spoilt(block),
+      cleared: () => {
+        this.regions.clear();
+        this.#jumps.clear();
+      },
     });
     this.regions = new Regions(cpu, () => this.cache, decoders, {
       isSystem: (form) => options.system(form) !== undefined,
@@ -111,8 +114,8 @@ export class Engine {
     });
     this.#careful = new CarefulSteps(cpu);
     this.marks = new Marks(() => this.cache);
-    this.marks.onAdd = () => this.#forgetJumps();
-    mmu.onCodeMappingChange = (kind) => this.#mappingChanged(kind);
+    this.marks.onAdd = () => this.#jumps.clear();
+    mmu.onCodeMappingChange = (kind) => this.#jumps.mappingChanged(kind);
   }
 
   /** Instructions that have retired in this slice, at any time, even while one calls a device. */
@@ -296,13 +299,6 @@ export class Engine {
     }
   }
 
-  /** Lets jumps to other pages be looked up again. */
-  #forgetJumps(): void {
-    if (!this.#hasJumps) return;
-    this.#hasJumps = false;
-    this.#cpu.bytes.fill(0, at.JUMPS, at.JUMPS + 16 * at.JUMP_ENTRIES);
-  }
-
   /** The linear address of RIP. */
   #linear(): number {
     const { rip, mode, segments } = this.#cpu;
@@ -330,16 +326,7 @@ export class Engine {
     const from = words[LINK_FROM >> 2] as number;
     words[LINK_FROM >> 2] = 0;
     if (block < 0 || past) return block;
-    const upper = rip < 0 || (rip >= two32 / 2 && rip < two32);
-    if (upper && !this.#mmu.isGlobal) this.#isUpperLocal = true;
-    const low32 = rip | 0;
-    const entry = at.JUMPS + (((low32 ^ low32 >>> 12) & (at.JUMP_ENTRIES - 1)) << 4) >> 2;
-    this.#hasJumps = true;
-    words[entry] = low32;
-    words[entry + 1] = Math.floor(rip / two32);
-    words[entry + 2] = block;
-    words[entry + 3] = (words[at.MODE_KEY >> 2] as number) |
-      (words[(at.CODE_GENERATION + (upper ? 4 : 0)) >> 2] as number);
+    this.#jumps.note(rip, block, this.#mmu.isGlobal);
     if (from > 1 && generation === this.cache.generation) words[from >> 2] = block;
     return block;
   }
@@ -396,26 +383,6 @@ export class Engine {
     const rip = (words[(base + 4) >> 2] as number) * two32 + ((words[base >> 2] as number) >>> 0) +
       view.getUint16(pc + op.offset, true);
     return mode === 64 ? rip : rip >>> 0;
-  }
-
-  #mappingChanged(kind: "all" | "nonglobal" | number): void {
-    const { words } = this.#cpu;
-    const bump = (upper: boolean) => {
-      const word = (at.CODE_GENERATION + (upper ? 4 : 0)) >> 2;
-      // At the end of the numbers everything is forgotten for once.
-      const next = (words[word] as number) + 256 | 0;
-      words[word] = next;
-      if (next === 0) this.#cpu.bytes.fill(0, at.JUMPS, at.JUMPS + 16 * at.JUMP_ENTRIES);
-    };
-    if (kind === "all") {
-      bump(false);
-      bump(true);
-      this.#isUpperLocal = false;
-    } else if (kind === "nonglobal") {
-      bump(false);
-      if (this.#isUpperLocal) bump(true);
-      this.#isUpperLocal = false;
-    } else bump(kind < 0 || (kind >= two32 / 2 && kind < two32));
   }
 
   /** Notes a fault for the interpreter's return; what is no fault goes on. */

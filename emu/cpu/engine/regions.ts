@@ -14,6 +14,7 @@ import { Instruction } from "../instruction.ts";
 import * as at from "../layout.ts";
 import type { Form } from "../opcodes/form.ts";
 import type { Processor } from "../processor.ts";
+import { modeKey } from "../processor_bits.ts";
 import { semanticName, semanticsOf } from "../semantics/mod.ts";
 import type { CodeCache } from "./code_cache.ts";
 import { type Decoders, head, OP_SIZE } from "./microcode.ts";
@@ -73,16 +74,17 @@ export class Regions {
   compile(block: number): void {
     const { words } = this.#cpu;
     const key = words[(block + head.key) >> 2] as number;
-    const width = key & 3;
+    const width = key & modeKey.width;
     // Segments that are not flat are left to the interpreter.
-    if (width === 0 || (key & 8) === 0 || (width === 1 && (key & 4) === 0)) return;
+    if (width === 0 || (key & modeKey.flat) === 0) return;
+    if (width === 1 && (key & modeKey.stack32) === 0) return;
     const blocks = this.#gather(block, key);
     const first = blocks.values().next().value;
     if (first === undefined || first.instructions.length === 0) return;
     let code;
     try {
       code = writeRegion(this.#supply.frame, blocks, first.offset, {
-        ...{ wide: width === 2, hasWindow: (key & 16) === 0 },
+        ...{ wide: width === 2, hasWindow: (key & modeKey.user) === 0 },
       });
     } catch (error) {
       if (error instanceof NoCodeError) return;
@@ -112,7 +114,7 @@ export class Regions {
 
   /** All code was thrown away. */
   clear(): void {
-    this.#entries.clear();
+    for (const block of this.#entries.keys()) this.drop(block);
   }
 
   /** The blocks of a region, the entry first. */
@@ -140,7 +142,7 @@ export class Regions {
   /** A block, decoded once more. */
   #read(block: number, key: number): RegionBlock | undefined {
     const { bytes, words } = this.#cpu;
-    const mode = (key & 3) === 2 ? 64 : 32;
+    const mode = (key & modeKey.width) === 2 ? 64 : 32;
     const decoder = this.#decoders[mode];
     const physical = (words[(block + head.physical) >> 2] as number) >>> 0;
     const count = words[(block + head.count) >> 2] as number;
